@@ -1,0 +1,1 @@
+"""flywheel: an image push decides whether an agent goes to production."""

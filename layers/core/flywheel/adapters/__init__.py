@@ -1,0 +1,1 @@
+"""One module a service; each turns its SDK's errors into those of `flywheel.errors`."""

@@ -1,0 +1,1 @@
+"""The rules, pure: no I/O, no environment, no clock, no logger."""

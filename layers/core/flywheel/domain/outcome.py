@@ -1,0 +1,85 @@
+"""What one invocation of a candidate on one golden item gave: answered, refused, or errored with its stage."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+type Outcome = Literal["answered", "refused", "errored"]
+type Arm = Literal["candidate", "incumbent"]
+type Stage = Literal["deploy", "invoke", "judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialError:
+    """Why a trial errored. `kind` is short and countable (`ThrottlingException`, `timeout`); `message` is for people."""
+
+    stage: Stage
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One step of a trajectory. `input` is the JSON text of the arguments."""
+
+    tool: str
+    input: str = "{}"
+    error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FactScore:
+    """How the answer covers one expected fact. `choice` is the judge's letter (A-E); `score` is in [0, 1]."""
+
+    fact: str
+    choice: str
+    score: float
+    rationale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of all model calls of one trial."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    model_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrialKey:
+    """Which invocation: the unit of a shard line. `trial` counts from 1 in each item."""
+
+    item_id: str
+    trial: int
+    arm: Arm
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """The whole evidence of one trial; one line of a results file.
+
+    `scores` maps a metric's name to [0, 1] and holds only metrics that apply to the item; it is empty when the trial
+    errored. `latency_ms` is the agent's own duration (None when it gave none), `cost_usd` follows the price table.
+    """
+
+    key: TrialKey
+    outcome: Outcome
+    scores: dict[str, float] = field(default_factory=dict)
+    facts: tuple[FactScore, ...] = ()
+    error: TrialError | None = None
+    answer: str = ""
+    stop_reason: str = ""
+    trajectory: tuple[ToolCall, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    latency_ms: int | None = None
+    cost_usd: float | None = None
+    trace_id: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.outcome == "errored") != (self.error is not None):
+            raise ValueError("a trial has an error exactly when its outcome is errored")
+        if self.outcome == "errored" and self.scores:
+            raise ValueError("an errored trial has no scores")
+        for name, score in self.scores.items():
+            if not 0.0 <= score <= 1.0:
+                raise ValueError(f"score {name} = {score} is outside [0, 1]")
