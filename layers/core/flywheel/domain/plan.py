@@ -1,0 +1,81 @@
+"""The plan of one gate: everything it will do, fixed before it does anything."""
+
+from dataclasses import dataclass
+
+from flywheel.domain.candidate import Candidate
+from flywheel.domain.golden import GoldenItem
+from flywheel.domain.outcome import Arm, TrialKey
+from flywheel.domain.policy import GatePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPlan:
+    """One configuration under test and the short-lived runtime that answers for it."""
+
+    arm: Arm
+    candidate: Candidate
+    runtime_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What started the gate. `source`: `ecr`, `cli`, `nightly`, `prompt-version`; `tag` is for people only."""
+
+    source: str
+    event_id: str
+    requested_at: str
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSpec:
+    """The judge as an instrument: `version` is the hash of model, prompt, choices and scores."""
+
+    model_id: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class MutedItem:
+    """A `must_pass` item that may fail until `until` (ISO date); recorded in the evidence."""
+
+    item_id: str
+    until: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatePlan:
+    """Content of `plan.json`. `incumbent_release` is the release number to compare-and-set on; None: first gate ever."""
+
+    gate_id: str
+    environment: str
+    trigger: Trigger
+    arms: tuple[ArmPlan, ...]
+    incumbent_release: int | None
+    policy: GatePolicy
+    dataset_name: str
+    dataset_version: str
+    dataset_hash: str
+    items: tuple[GoldenItem, ...]
+    judge: JudgeSpec
+    seed: int
+    muted: tuple[MutedItem, ...] = ()
+    promote: bool = True
+    annotate: bool = False
+    revision: str | None = None
+
+    def arm(self, arm: Arm) -> ArmPlan | None:
+        return next((a for a in self.arms if a.arm == arm), None)
+
+    def item(self, item_id: str) -> GoldenItem:
+        return next(i for i in self.items if i.item_id == item_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One shard file: the lines that one `evaluate_shard` carries out. Both arms of a pair are in one shard."""
+
+    gate_id: str
+    key: str
+    lines: tuple[TrialKey, ...]
