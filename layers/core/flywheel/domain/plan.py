@@ -46,7 +46,7 @@ class MutedItem:
 
 @dataclass(frozen=True, slots=True)
 class GatePlan:
-    """Content of `plan.json`. `incumbent_release` is the release number to compare-and-set on; None: first gate ever."""
+    """Content of `plan.json`. `incumbent_release`: the release to compare-and-set on; None: first gate ever."""
 
     gate_id: str
     environment: str
