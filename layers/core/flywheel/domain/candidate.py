@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 type Parameter = str | int | float | bool
 
@@ -62,6 +62,6 @@ class Candidate:
         return asdict(self) | {"parameters": dict(self.parameters)}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Candidate:
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
         known = {k: data[k] for k in cls.__slots__ if k in data and k != "parameters"}
         return cls(**known, parameters=_frozen(dict(data.get("parameters") or {})))

@@ -10,7 +10,7 @@ type Stage = Literal["deploy", "invoke", "judge"]
 
 @dataclass(frozen=True, slots=True)
 class TrialError:
-    """Why a trial errored. `kind` is short and countable (`ThrottlingException`, `timeout`); `message` is for people."""
+    """Why a trial errored. `kind` is countable (`ThrottlingException`, `timeout`); `message` is for people."""
 
     stage: Stage
     kind: str
