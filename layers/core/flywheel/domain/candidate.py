@@ -6,7 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
+
+from pydantic import ConfigDict
+
+from flywheel.domain.strict import STRICT
 
 type Parameter = str | int | float | bool
 
@@ -27,6 +31,8 @@ class Candidate:
     Raises:
         ValueError: the digest is not `sha256:` + 64 hex digits, or only one half of the prompt is given.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     repository_uri: str
     image_digest: str

@@ -1,7 +1,13 @@
 """What one invocation of a candidate on one golden item gave: answered, refused, or errored with its stage."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from flywheel.domain.strict import STRICT, first_problems
+from flywheel.errors import InvalidRequestError
 
 type Outcome = Literal["answered", "refused", "errored"]
 type Arm = Literal["candidate", "incumbent"]
@@ -12,6 +18,8 @@ type Stage = Literal["deploy", "invoke", "judge"]
 class TrialError:
     """Why a trial errored. `kind` is countable (`ThrottlingException`, `timeout`); `message` is for people."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
     stage: Stage
     kind: str
     message: str
@@ -21,6 +29,8 @@ class TrialError:
 class ToolCall:
     """One step of a trajectory. `input` is the JSON text of the arguments."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
     tool: str
     input: str = "{}"
     error: bool = False
@@ -29,6 +39,8 @@ class ToolCall:
 @dataclass(frozen=True, slots=True)
 class FactScore:
     """How the answer covers one expected fact. `choice` is the judge's letter (A-E); `score` is in [0, 1]."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     fact: str
     choice: str
@@ -40,6 +52,8 @@ class FactScore:
 class Usage:
     """Tokens of all model calls of one trial."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
     input_tokens: int = 0
     output_tokens: int = 0
     model_calls: int = 0
@@ -48,6 +62,8 @@ class Usage:
 @dataclass(frozen=True, slots=True)
 class TrialKey:
     """Which invocation: the unit of a shard line. `trial` counts from 1 in each item."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     item_id: str
     trial: int
@@ -61,6 +77,8 @@ class TrialRecord:
     `scores` maps a metric's name to [0, 1] and holds only metrics that apply to the item; it is empty when the trial
     errored. `latency_ms` is the agent's own duration (None when it gave none), `cost_usd` follows the price table.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     key: TrialKey
     outcome: Outcome
@@ -83,3 +101,23 @@ class TrialRecord:
         for name, score in self.scores.items():
             if not 0.0 <= score <= 1.0:
                 raise ValueError(f"score {name} = {score} is outside [0, 1]")
+
+
+_RECORDS: TypeAdapter[list[TrialRecord]] = TypeAdapter(list[TrialRecord])
+
+
+def dump_records(records: Sequence[TrialRecord]) -> str:
+    """The JSON text of a results file; `load_records` reverses it."""
+    return _RECORDS.dump_json(list(records)).decode()
+
+
+def load_records(text: str | bytes) -> list[TrialRecord]:
+    """Read a results file.
+
+    Raises:
+        InvalidRequestError: it is not a list of trial records: wrong JSON, unknown fields, scores outside [0, 1].
+    """
+    try:
+        return _RECORDS.validate_json(text)
+    except ValidationError as error:
+        raise InvalidRequestError(f"not a results file: {first_problems(error)}") from error

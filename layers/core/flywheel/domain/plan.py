@@ -1,16 +1,23 @@
 """The plan of one gate: everything it will do, fixed before it does anything."""
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from flywheel.domain.candidate import Candidate
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import Arm, TrialKey
 from flywheel.domain.policy import GatePolicy
+from flywheel.domain.strict import STRICT, first_problems
+from flywheel.errors import InvalidRequestError
 
 
 @dataclass(frozen=True, slots=True)
 class ArmPlan:
     """One configuration under test and the short-lived runtime that answers for it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     arm: Arm
     candidate: Candidate
@@ -20,6 +27,8 @@ class ArmPlan:
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """What started the gate. `source`: `ecr`, `cli`, `nightly`, `prompt-version`; `tag` is for people only."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     source: str
     event_id: str
@@ -31,6 +40,8 @@ class Trigger:
 class JudgeSpec:
     """The judge as an instrument: `version` is the hash of model, prompt, choices and scores."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
     model_id: str
     version: str
 
@@ -38,6 +49,8 @@ class JudgeSpec:
 @dataclass(frozen=True, slots=True)
 class MutedItem:
     """A `must_pass` item that may fail until `until` (ISO date); recorded in the evidence."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     item_id: str
     until: str
@@ -47,6 +60,8 @@ class MutedItem:
 @dataclass(frozen=True, slots=True)
 class GatePlan:
     """Content of `plan.json`. `incumbent_release`: the release to compare-and-set on; None: first gate ever."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     gate_id: str
     environment: str
@@ -76,6 +91,46 @@ class GatePlan:
 class Shard:
     """One shard file: the lines that one `evaluate_shard` carries out. Both arms of a pair are in one shard."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
     gate_id: str
     key: str
     lines: tuple[TrialKey, ...]
+
+
+_PLAN: TypeAdapter[GatePlan] = TypeAdapter(GatePlan)
+_SHARD: TypeAdapter[Shard] = TypeAdapter(Shard)
+
+
+def dump_plan(plan: GatePlan) -> str:
+    """The JSON text of `plan.json`; `load_plan` reverses it."""
+    return _PLAN.dump_json(plan).decode()
+
+
+def load_plan(text: str | bytes) -> GatePlan:
+    """Read `plan.json`.
+
+    Raises:
+        InvalidRequestError: it is not a plan, or has fields that this version does not know.
+    """
+    try:
+        return _PLAN.validate_json(text)
+    except ValidationError as error:
+        raise InvalidRequestError(f"not a gate's plan: {first_problems(error)}") from error
+
+
+def dump_shard(shard: Shard) -> str:
+    """The JSON text of a shard file; `load_shard` reverses it."""
+    return _SHARD.dump_json(shard).decode()
+
+
+def load_shard(text: str | bytes) -> Shard:
+    """Read a shard file.
+
+    Raises:
+        InvalidRequestError: it is not a shard, or has fields that this version does not know.
+    """
+    try:
+        return _SHARD.validate_json(text)
+    except ValidationError as error:
+        raise InvalidRequestError(f"not a shard: {first_problems(error)}") from error

@@ -1,0 +1,59 @@
+"""Words of a decision: what was asked for (`Pair`), what stands for a missing score, the verdict and its reasons."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flywheel.domain.outcome import Stage
+
+type VerdictKind = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Errored:
+    """Stands where a score would be when that arm's trial errored.
+
+    `stage` says whose failure it is: `judge` means that the agent answered and the judge could not score it, which
+    never counts against the agent.
+    """
+
+    stage: Stage = "invoke"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One trial of one item, answered by every arm. `trial` counts from 1."""
+
+    item_id: str
+    trial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a verdict is what it is.
+
+    `code` is countable: `minimum`, `slice_minimum`, `regression`, `slice_regression`, `error_rate`, `latency_p95_ms`,
+    `cost_per_item_usd`, `must_pass`, `too_few_items`, `evidence_missing`, `judge_unavailable`, `void`, `superseded`,
+    `incumbent_changed`, `dataset_changed`, `never_ready`, `deployment_failed`, ... `observed` and `required` are in
+    the metric's own unit; `items` are those that decided it, the worst first, at most `MOST_ITEMS`.
+    """
+
+    code: str
+    message: str
+    metric: str | None = None
+    slice: str | None = None
+    observed: float | None = None
+    required: float | None = None
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`kind` is None while the gate is open. `estimates` maps a name to numbers, for the report."""
+
+    kind: VerdictKind | None
+    reasons: tuple[Reason, ...] = ()
+    estimates: dict[str, Any] | None = None
+
+
+# A reason names the items behind it for people to look at, not the whole dataset.
+MOST_ITEMS = 20
