@@ -1,0 +1,138 @@
+"""What the emulator or AWS would only tell at run time: dangling states, unknown errors, broken expressions."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonata
+import pytest
+from statelint.linter import Linter
+
+from flywheel import errors
+
+ROOT = Path(__file__).parents[2]
+MACHINES = sorted((ROOT / "statemachines").glob("*.asl.json"))
+type State = dict[str, Any]
+
+
+def states(machine: dict[str, Any]) -> Iterator[tuple[str, State, dict[str, State]]]:
+    """Every state with its name and the states it can go to, those of Map iterations included."""
+    siblings = machine["States"]
+    for name, state in siblings.items():
+        yield name, state, siblings
+        if "ItemProcessor" in state:
+            yield from states(state["ItemProcessor"])
+
+
+def expressions(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        if match := re.fullmatch(r"\{%\s*(.*?)\s*%\}", node, re.DOTALL):
+            yield match[1]
+    elif isinstance(node, dict):
+        for value in node.values():
+            yield from expressions(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from expressions(value)
+
+
+@pytest.fixture(params=MACHINES, ids=lambda path: path.stem)
+def machine(request: pytest.FixtureRequest) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(request.param.read_text())
+    return loaded
+
+
+def next_states(state: State) -> list[str]:
+    branches = [*state.get("Choices", []), *state.get("Catch", []), state]
+    return [name for branch in branches for name in (branch.get("Next"), branch.get("Default")) if name]
+
+
+def test_there_is_a_machine_to_check() -> None:
+    assert "gate.asl" in [path.stem for path in MACHINES]
+
+
+def test_every_next_state_exists_and_every_state_is_reached(machine: dict[str, Any]) -> None:
+    def check(part: dict[str, Any]) -> None:
+        names = part["States"]
+        wanted = {part["StartAt"]} | {n for state in names.values() for n in next_states(state)}
+        assert wanted == set(names)
+        for state in names.values():
+            if "ItemProcessor" in state:
+                check(state["ItemProcessor"])
+
+    check(machine)
+
+
+def test_every_error_name_of_ours_is_declared(machine: dict[str, Any]) -> None:
+    ours = {name for name in vars(errors) if name.endswith("Error")}
+    text = json.dumps(machine)
+    named = set(re.findall(r"\b[A-Z]\w+Error\b", text)) - {"Runtime.ExitError", "ExitError"}
+    assert named <= ours, named - ours
+
+
+def test_only_what_may_succeed_later_is_retried(machine: dict[str, Any]) -> None:
+    for name, state, _ in states(machine):
+        for retry in state.get("Retry", []):
+            if name in {"Retire Candidate", "Publish Verdict"}:
+                continue  # nothing may be left behind and no verdict lost: these two try again whatever it was
+            business = [e for e in retry["ErrorEquals"] if e in vars(errors) and e != "TransientError"]
+            assert business == []
+            assert "States.ALL" not in retry["ErrorEquals"]
+
+
+def test_every_task_has_an_end_and_retries_with_jitter(machine: dict[str, Any]) -> None:
+    tasks = {name: state for name, state, _ in states(machine) if state["Type"] == "Task"}
+    assert tasks
+    for name, state in tasks.items():
+        assert state.get("TimeoutSeconds"), name
+        for retry in state["Retry"]:
+            assert retry["JitterStrategy"] == "FULL", name
+            assert retry["MaxDelaySeconds"] <= 60, name
+
+
+def test_every_path_after_the_plan_goes_through_clean_up() -> None:
+    gate = json.loads((ROOT / "statemachines" / "gate.asl.json").read_text())["States"]
+    for name in ("Deploy Arms", "Decide Gate", "Evaluate Wave", "Promote Candidate"):
+        assert [c["Next"] for c in gate[name]["Catch"]] == ["Clean Up"], name
+        assert gate[name]["Catch"][0]["ErrorEquals"] == ["States.ALL"], name
+    assert gate["Clean Up"]["Next"] == "Publish Verdict"
+    ends = [name for name, state in gate.items() if state["Type"] in {"Succeed", "Fail"} or state.get("End")]
+    assert sorted(ends) == ["Duplicate Delivery", "Gate Broken", "Gate Ended"]
+
+
+def test_every_expression_parses(machine: dict[str, Any]) -> None:
+    found = list(expressions(machine))
+    assert found
+    for expression in found:
+        jsonata.Jsonata(expression)
+
+
+@pytest.mark.parametrize(
+    ("failure", "ended"),
+    [
+        ({}, True),
+        ({"error": "DeploymentFailedError", "cause": "x"}, True),
+        ({"error": "PromotionRefusedError", "cause": "x"}, True),
+        ({"error": "TransientError", "cause": "x"}, False),
+        ({"error": "CleanUpFailed", "cause": "x"}, False),
+    ],
+)
+def test_a_business_error_ends_the_gate_and_any_other_one_shows_as_broken(failure: dict[str, str], ended: bool) -> None:
+    gate = json.loads((ROOT / "statemachines" / "gate.asl.json").read_text())["States"]
+    (condition,) = expressions(gate["How Did It End"]["Choices"][0]["Condition"])
+    expression = jsonata.Jsonata(condition.replace("$failure.", "failure."))
+    assert bool(expression.evaluate({"failure": failure})) is ended
+
+
+def test_no_state_carries_prompts_answers_or_secrets(machine: dict[str, Any]) -> None:
+    text = json.dumps(machine).lower()
+    for word in ("question", "answer", "prompt", "secret", "api_key", "password"):
+        assert word not in text, word
+
+
+def test_the_linter_of_the_language_finds_nothing(machine: dict[str, Any]) -> None:
+    # The linter does not know yet that a JSONata machine may compute its waiting times.
+    problems = [p for p in Linter.validate(machine) if not re.search(r'Seconds is "\{%.*%\}" but', p)]
+    assert problems == []

@@ -1,0 +1,200 @@
+"""What the emulator does not show: least privilege, ends of asynchronous edges, no secrets, environments apart."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.decode import decode
+
+ROOT = Path(__file__).parents[2]
+SERVICES_WITHOUT_RESOURCES = {"ecr:GetAuthorizationToken"}
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    loaded, problems = decode(str(ROOT / "template.yaml"))
+    assert not problems
+    plain: dict[str, Any] = json.loads(json.dumps(loaded))
+    return plain
+
+
+@pytest.fixture(scope="module")
+def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+
+
+def statements(policies: list[Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for policy in policies:
+        document = policy.get("PolicyDocument", policy)
+        found += document.get("Statement", [])
+    return found
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    value = statement["Action"]
+    return [value] if isinstance(value, str) else value
+
+
+def resources(statement: dict[str, Any]) -> list[str]:
+    value = statement["Resource"]
+    listed = value if isinstance(value, list) else [value]
+    return [json.dumps(resource) for resource in listed]
+
+
+def all_statements(template: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (name, statement)
+        for name, resource in template["Resources"].items()
+        for statement in statements(resource.get("Properties", {}).get("Policies", []))
+    ]
+
+
+def test_no_statement_allows_a_whole_service(template: dict[str, Any]) -> None:
+    found = all_statements(template)
+    assert found
+    for name, statement in found:
+        for action in actions(statement):
+            assert "*" not in action, (name, action)
+
+
+def test_every_resource_that_can_be_named_is_named(template: dict[str, Any]) -> None:
+    for name, statement in all_statements(template):
+        if '"*"' in resources(statement):
+            without = set(actions(statement)) - SERVICES_WITHOUT_RESOURCES
+            assert all(
+                a.startswith("logs:") and ("LogDeliver" in a or "escribe" in a or "PutResourcePolicy" in a)
+                for a in without
+            ), name
+
+
+def test_a_runtime_is_deleted_only_when_it_is_named_and_tagged_short_lived(template: dict[str, Any]) -> None:
+    deleting = [(n, s) for n, s in all_statements(template) if "bedrock-agentcore:DeleteAgentRuntime" in actions(s)]
+    assert sorted(n for n, _ in deleting) == ["RetireCandidateFunction", "SweepRuntimesFunction"]
+    for name, statement in deleting:
+        assert statement["Condition"] == {"StringEquals": {"aws:ResourceTag/flywheel:lifetime": "short-lived"}}, name
+        assert all("runtime/fw_${Environment}_*" in resource for resource in resources(statement)), name
+
+
+def test_only_the_promotion_touches_production(template: dict[str, Any]) -> None:
+    touching = {
+        name
+        for name, statement in all_statements(template)
+        if any("${ProductionRuntimeName}-*" in resource for resource in resources(statement))
+    }
+    assert touching == {"PromoteCandidateFunction"}
+
+
+def test_evaluation_can_invoke_short_lived_runtimes_only(template: dict[str, Any]) -> None:
+    (statement,) = [
+        s
+        for n, s in all_statements(template)
+        if n == "EvaluateShardFunction" and "bedrock-agentcore:InvokeAgentRuntime" in actions(s)
+    ]
+    assert all("runtime/fw_${Environment}_*" in resource for resource in resources(statement))
+
+
+def test_roles_are_passed_exactly_and_to_agentcore_only(template: dict[str, Any]) -> None:
+    passing = [(n, s) for n, s in all_statements(template) if "iam:PassRole" in actions(s)]
+    assert {n: json.loads(resources(s)[0]) for n, s in passing} == {
+        "DeployCandidateFunction": {"Fn::GetAtt": ["CandidateRole", "Arn"]},
+        "PromoteCandidateFunction": {"Fn::GetAtt": ["ProductionRole", "Arn"]},
+    }
+    for _, statement in passing:
+        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "bedrock-agentcore.amazonaws.com"}}
+
+
+def test_whoever_creates_runtimes_may_do_all_that_creation_does(template: dict[str, Any]) -> None:
+    for function in ("DeployCandidateFunction", "PromoteCandidateFunction"):
+        allowed = {a for n, s in all_statements(template) if n == function for a in actions(s)}
+        assert {
+            "bedrock-agentcore:CreateAgentRuntime",
+            "bedrock-agentcore:CreateWorkloadIdentity",
+            "iam:CreateServiceLinkedRole",
+            "iam:PassRole",
+        } <= allowed
+
+
+def test_events_are_put_under_our_own_name_only(template: dict[str, Any]) -> None:
+    for name, statement in all_statements(template):
+        if "events:PutEvents" in actions(statement):
+            sources = statement["Condition"]["StringEquals"]["events:source"]
+            assert sources in {"flywheel", "flywheel.nightly"}, name
+
+
+def test_the_agents_roles_are_apart_and_trust_agentcore_of_this_account_only(template: dict[str, Any]) -> None:
+    for name in ("CandidateRole", "ProductionRole"):
+        (trust,) = template["Resources"][name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "bedrock-agentcore.amazonaws.com"}
+        assert trust["Condition"]["StringEquals"]["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
+
+
+def test_every_asynchronous_edge_has_a_dead_letter_queue(
+    template: dict[str, Any], functions: dict[str, dict[str, Any]]
+) -> None:
+    by_event = {"RetireCandidateFunction", "SweepRuntimesFunction"}
+    assert {n for n, f in functions.items() if "EventInvokeConfig" in f} == by_event
+    machine = template["Resources"]["GateStateMachine"]["Properties"]["Events"]
+    edges = [e["Properties"] for e in machine.values()]
+    edges += [template["Resources"]["NightlyGateRule"]["Properties"]["Target"]]
+    edges += template["Resources"]["GateStoppedRule"]["Properties"]["Targets"]
+    edges += [e["Properties"] for f in functions.values() for e in f.get("Events", {}).values()]
+    assert len(edges) == 5
+    for edge in edges:
+        assert edge["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+        assert edge["RetryPolicy"]["MaximumRetryAttempts"] >= 3
+
+
+def test_every_function_has_a_log_group_and_no_secret_in_its_environment(
+    template: dict[str, Any], functions: dict[str, dict[str, Any]]
+) -> None:
+    groups = json.dumps([r for r in template["Resources"].values() if r["Type"] == "AWS::Logs::LogGroup"])
+    for name, function in functions.items():
+        assert f"/aws/lambda/${{{name}}}" in groups, name
+        for variable in function.get("Environment", {}).get("Variables", {}):
+            assert not any(word in variable for word in ("SECRET", "PASSWORD", "API_KEY", "TOKEN")), (name, variable)
+
+
+def test_every_function_folder_is_deployed_under_its_own_name(functions: dict[str, dict[str, Any]]) -> None:
+    folders = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+    deployed = {function["CodeUri"].removeprefix("functions/") for function in functions.values()}
+    assert deployed == folders
+    for name, function in functions.items():
+        folder = function["CodeUri"].removeprefix("functions/")
+        assert name == "".join(word.capitalize() for word in folder.split("_")) + "Function"
+
+
+def test_only_the_scoring_function_carries_the_evaluation_layer(functions: dict[str, dict[str, Any]]) -> None:
+    carrying = {n for n, f in functions.items() if {"Ref": "EvaluationLayer"} in f.get("Layers", [])}
+    assert carrying == {"EvaluateShardFunction"}
+
+
+def test_every_push_of_our_repository_and_nothing_else_starts_a_gate(template: dict[str, Any]) -> None:
+    pattern = template["Resources"]["GateStateMachine"]["Properties"]["Events"]["EcrPush"]["Properties"]["Pattern"]
+    assert pattern["detail"] == {
+        "action-type": ["PUSH"],
+        "result": ["SUCCESS"],
+        "repository-name": [{"Ref": "RepositoryName"}],
+    }
+
+
+def test_environments_share_no_name(template: dict[str, Any]) -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    seen: set[str] = set()
+    for environment in ("default", "tst", "prd"):
+        parameters = config[environment]["deploy"]["parameters"]
+        names = {parameters["stack_name"], *(p.split("=")[1] for p in parameters["parameter_overrides"].split())}
+        names -= {"ENABLED"}
+        assert not names & seen
+        seen |= names
+
+
+def test_nothing_of_a_gate_is_deleted_with_the_stack(template: dict[str, Any]) -> None:
+    for name in ("Repository", "EvidenceBucket", "StateTable"):
+        assert template["Resources"][name]["DeletionPolicy"] == "Retain"
