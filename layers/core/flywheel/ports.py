@@ -304,10 +304,11 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
-    """`requested_at` is the event's time (ISO 8601, UTC); the newest request is the only one that may promote."""
+    """Only the newest request may promote. `requested_at` is the event's own time; its id breaks a tie."""
 
     gate_id: str
-    requested_at: str
+    requested_at: datetime
+    event_id: str
 
 
 class ReleaseStore(Protocol):

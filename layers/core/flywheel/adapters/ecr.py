@@ -1,0 +1,99 @@
+"""Images of our repository <- ECR: a tag becomes a digest once; the digest is all that is used afterwards."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+import urllib3
+from botocore.config import Config
+from urllib3.exceptions import HTTPError
+
+from flywheel.adapters.awserrors import translated
+from flywheel.errors import FlywheelError, NotFoundError
+from flywheel.ports import Image
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr import ECRClient
+
+_REVISION = "org.opencontainers.image.revision"
+_MANIFEST_TYPES = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+]
+_BLOB_LIMIT = 1_000_000
+_BLOB_TIMEOUT_S = 2.0
+
+
+def _download(url: str) -> bytes:
+    """Fetch one small blob, quickly or not at all: it only holds a label."""
+    with urllib3.PoolManager(timeout=_BLOB_TIMEOUT_S, retries=False) as pool:
+        reply = pool.request("GET", url, preload_content=False)
+        try:
+            return reply.read(_BLOB_LIMIT) if reply.status == HTTPStatus.OK else b""
+        finally:
+            reply.release_conn()
+
+
+class EcrImageRegistry:
+    """One repository."""
+
+    def __init__(self, client: "ECRClient", repository: str, download: Callable[[str], bytes] = _download) -> None:
+        self._client = client
+        self._repository = repository
+        self._download = download
+
+    @classmethod
+    def from_repository(cls, repository: str) -> Self:
+        config = Config(retries={"mode": "standard", "total_max_attempts": 5})
+        return cls(boto3.client("ecr", config=config), repository)
+
+    def resolve(self, reference: str) -> Image:
+        found = self._image(reference)
+        registry = found["registryId"]
+        region = self._client.meta.region_name
+        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        return Image(
+            repository_uri=f"{registry}.dkr.ecr.{region}.{suffix}/{self._repository}",
+            digest=found["imageId"]["imageDigest"],
+            revision=self._revision(found),
+        )
+
+    def _image(self, reference: str) -> dict[str, Any]:
+        image_id = {"imageDigest": reference} if reference.startswith("sha256:") else {"imageTag": reference}
+        with translated(f"ecr:BatchGetImage {self._repository}"):
+            reply: dict[str, Any] = self._client.batch_get_image(  # type: ignore[assignment]
+                repositoryName=self._repository,
+                imageIds=[image_id],  # type: ignore[list-item]
+                acceptedMediaTypes=_MANIFEST_TYPES,
+            )
+        if not reply["images"]:
+            why = ", ".join(failure.get("failureCode", "") for failure in reply.get("failures", []))
+            raise NotFoundError(f"the repository {self._repository} has no image {reference[:100]!r} ({why})")
+        return dict(reply["images"][0])
+
+    def _revision(self, found: dict[str, Any]) -> str | None:
+        """Find the commit that the image was built from; a label that cannot be read never holds a gate up."""
+        try:
+            manifest = json.loads(found["imageManifest"])
+            if "manifests" in manifest:  # an index: look into the image that AgentCore will run
+                platform = next(
+                    m for m in manifest["manifests"] if m.get("platform", {}).get("architecture") == "arm64"
+                )
+                manifest = json.loads(self._image(platform["digest"])["imageManifest"])
+            revision = manifest.get("annotations", {}).get(_REVISION) or self._label(manifest["config"])
+        except (KeyError, TypeError, ValueError, StopIteration, AttributeError, FlywheelError, HTTPError):
+            return None
+        return revision if isinstance(revision, str) and revision else None
+
+    def _label(self, config: dict[str, Any]) -> Any:
+        if config.get("size", 0) > _BLOB_LIMIT:
+            return None
+        with translated(f"ecr:GetDownloadUrlForLayer {self._repository}"):
+            url = self._client.get_download_url_for_layer(
+                repositoryName=self._repository, layerDigest=config["digest"]
+            )["downloadUrl"]
+        return json.loads(self._download(url))["config"]["Labels"].get(_REVISION)

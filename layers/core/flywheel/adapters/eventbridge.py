@@ -1,0 +1,50 @@
+"""What happened -> our event bus."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from botocore.config import Config
+
+from flywheel.adapters.awserrors import THROTTLED, translated
+from flywheel.errors import FlywheelError, TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+SOURCE = "flywheel"
+
+
+class EventBridgeBus:
+    """One bus; every event has the source `flywheel`, which is what its rules and IAM conditions look at."""
+
+    def __init__(self, client: "EventBridgeClient", bus: str) -> None:
+        self._client = client
+        self._bus = bus
+
+    @classmethod
+    def from_bus(cls, bus: str) -> Self:
+        return cls(boto3.client("events", config=Config(retries={"mode": "standard", "total_max_attempts": 4})), bus)
+
+    def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
+        """Put one event.
+
+        Raises:
+            TransientError: the bus throttled or failed.
+            FlywheelError: the bus refused the event; the message carries its code.
+        """
+        entry: PutEventsRequestEntryTypeDef = {
+            "EventBusName": self._bus,
+            "Source": SOURCE,
+            "DetailType": detail_type,
+            "Detail": json.dumps(detail, allow_nan=False),
+        }
+        with translated(f"events:PutEvents {detail_type}"):
+            reply = self._client.put_events(Entries=[entry])
+        # PutEvents answers 200 for an event that it did not take.
+        for result in reply["Entries"]:
+            if code := result.get("ErrorCode"):
+                said = f"events:PutEvents {detail_type}: {code}: {result.get('ErrorMessage', '')}"
+                raise TransientError(said) if code in THROTTLED else FlywheelError(said)

@@ -1,0 +1,148 @@
+"""Where the evidence of a gate lies in the evidence bucket, and how its files are read and written."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from flywheel.domain.gate import Reason, Verdict
+from flywheel.domain.outcome import TrialRecord, load_records
+from flywheel.domain.plan import GatePlan, Shard, dump_plan, dump_shard, load_plan
+from flywheel.errors import InvalidRequestError, NotFoundError
+from flywheel.ports import ObjectStore
+
+
+def plan_key(gate_id: str) -> str:
+    return f"gates/{gate_id}/plan.json"
+
+
+def gate_state_key(gate_id: str, wave: int) -> str:
+    """Key of the gate's state after the look that asked for `wave` (counted from 1)."""
+    return f"gates/{gate_id}/gate/{wave}.json"
+
+
+def decision_key(gate_id: str, wave: int) -> str:
+    """Key of what was answered to the look after `wave`: a repeated look gives the same answer."""
+    return f"gates/{gate_id}/gate/{wave}.decision.json"
+
+
+def shard_key(gate_id: str, key: str) -> str:
+    """`key` is the shard's own, `<wave>-<nn>`; it names the shard's file, its checkpoint and its results alike."""
+    return f"gates/{gate_id}/shards/{key}.json"
+
+
+def checkpoint_key(gate_id: str, key: str) -> str:
+    return f"gates/{gate_id}/checkpoints/{key}.json"
+
+
+def result_key(gate_id: str, key: str) -> str:
+    return f"gates/{gate_id}/results/{key}.json"
+
+
+def verdict_key(gate_id: str) -> str:
+    return f"gates/{gate_id}/verdict.json"
+
+
+def report_key(gate_id: str, kind: str) -> str:
+    """`kind` is `json` or `html`."""
+    return f"gates/{gate_id}/report.{kind}"
+
+
+def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "kind": verdict.kind,
+        "reasons": [asdict(reason) | {"items": list(reason.items)} for reason in verdict.reasons],
+        "estimates": verdict.estimates,
+    }
+
+
+def verdict_from_dict(data: dict[str, Any]) -> Verdict:
+    try:
+        reasons = tuple(Reason(**{**reason, "items": tuple(reason["items"])}) for reason in data["reasons"])
+        return Verdict(data["kind"], reasons, data["estimates"])
+    except (KeyError, TypeError) as error:
+        raise InvalidRequestError(f"not a verdict file: {error!r}") from error
+
+
+class GateEvidence:
+    """The files of gates, typed."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def write_plan(self, plan: GatePlan) -> GatePlan:
+        """Write the plan once; give the plan that stands."""
+        if self._store.create(plan_key(plan.gate_id), dump_plan(plan).encode()):
+            return plan
+        return self.plan(plan.gate_id)
+
+    def plan(self, gate_id: str) -> GatePlan:
+        """Raise `NotFoundError` when the gate was never planned."""
+        return load_plan(self._store.read(plan_key(gate_id)).decode())
+
+    def planned(self, gate_id: str) -> GatePlan | None:
+        try:
+            return self.plan(gate_id)
+        except NotFoundError:
+            return None
+
+    def write_shards(self, shards: list[Shard]) -> None:
+        for shard in shards:
+            self._store.create(shard_key(shard.gate_id, shard.key), dump_shard(shard).encode())
+
+    def shard_keys(self, gate_id: str, wave: int | None = None) -> list[str]:
+        """Give the keys (`<wave>-<nn>`) of the shards of one wave, or of all, in order of wave and number."""
+        prefix = f"gates/{gate_id}/shards/"
+        found = self._store.keys(prefix + ("" if wave is None else f"{wave}-"))
+        names = [key.removeprefix(prefix).removesuffix(".json") for key in found]
+        return sorted(names, key=lambda name: [int(part) for part in name.split("-")])
+
+    def results(self, gate_id: str, wave: int | None = None) -> tuple[list[TrialRecord], list[str]]:
+        """Give the records of one wave (None: of all), in shard order, and the keys of results that are missing."""
+        records: list[TrialRecord] = []
+        missing: list[str] = []
+        for key in self.shard_keys(gate_id, wave):
+            try:
+                records.extend(load_records(self._store.read(result_key(gate_id, key)).decode()))
+            except NotFoundError:
+                missing.append(result_key(gate_id, key))
+        return records, missing
+
+    def write_verdict(self, gate_id: str, verdict: Verdict) -> Verdict:
+        """Write the verdict once; give the verdict that stands."""
+        body = json.dumps(verdict_to_dict(verdict), ensure_ascii=False, allow_nan=False).encode()
+        if self._store.create(verdict_key(gate_id), body):
+            return verdict
+        standing = self.verdict(gate_id)
+        return verdict if standing is None else standing
+
+    def verdict(self, gate_id: str) -> Verdict | None:
+        data = self.document(verdict_key(gate_id))
+        return None if data is None else verdict_from_dict(data)
+
+    def create_document(self, key: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Write a small JSON document once; give the one that stands."""
+        if self._store.create(key, json.dumps(data, allow_nan=False).encode()):
+            return data
+        standing = self.document(key)
+        return data if standing is None else standing
+
+    def document(self, key: str) -> dict[str, Any] | None:
+        """Read a small JSON document; None when there is none."""
+        try:
+            data: dict[str, Any] = json.loads(self._store.read(key))
+        except NotFoundError:
+            return None
+        return data
+
+    def write_text(self, key: str, text: str, content_type: str) -> None:
+        """Write a file of the report: rendered from written-once evidence, so that writing it again changes nothing."""
+        self._store.put(key, text.encode(), content_type)
+
+    def create_text(self, key: str, text: str) -> str:
+        """Write a JSON text once; give the one that stands."""
+        if self._store.create(key, text.encode()):
+            return text
+        return self._store.read(key).decode()
+
+    def read_text(self, key: str) -> str:
+        return self._store.read(key).decode()
