@@ -58,7 +58,7 @@ format: setup ## put the code into its format
 	@$(RUN)/ruff check --quiet --fix .
 
 build: setup ## sam build: functions and layers as they are deployed
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" .local/venv/sam/bin/sam build --cached --parallel
+	@PATH="$(CURDIR)/.local/venv/sam/bin:$$PATH" .local/venv/sam/bin/sam build --cached --parallel
 
 local: setup ## start the local stack and deploy the template to it
 	@exec $(RUN)/flywheel local up
