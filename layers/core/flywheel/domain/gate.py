@@ -79,7 +79,7 @@ class SequentialGate:
         self.policy = policy
         self.items = dict(items)
         self.seed = seed
-        self.history = None if history is None else {k: [_checked(s) for s in v] for k, v in history.items()}
+        self.history = None if history is None else {k: [_number(s) for s in v] for k, v in history.items()}
         self._issued: list[Pair] = []
         self._positions: dict[Pair, int] = {}
         self._recorded: dict[int, tuple[Score, Score | None]] = {}
@@ -95,7 +95,7 @@ class SequentialGate:
         """
         if limit < 0:
             raise ValueError(f"limit is {limit}; it must not be negative")
-        pairs = []
+        pairs: list[Pair] = []
         while len(pairs) < limit and len(self._issued) < self._planned:
             place = len(self._issued) % len(self.items)
             trial = len(self._issued) // len(self.items) + 1
@@ -217,8 +217,10 @@ class SequentialGate:
 
 
 def _checked(score: Score) -> Score:
-    if isinstance(score, Errored):
-        return score
+    return score if isinstance(score, Errored) else _number(score)
+
+
+def _number(score: float) -> float:
     if not isinstance(score, int | float) or not 0.0 <= score <= 1.0:
         raise ValueError(f"score {score!r} is not a number in [0, 1]")
     return float(score)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, get_args
 from pydantic import ConfigDict
 
 from flywheel.domain.golden import SLICES
+from flywheel.domain.json_words import kind, shown
 from flywheel.domain.metrics import METRICS
 from flywheel.domain.strict import STRICT
 from flywheel.errors import InvalidRequestError
@@ -105,7 +106,7 @@ def parse_policy(data: Mapping[str, Any]) -> GatePolicy:
             of range.
     """
     if not isinstance(data, Mapping):
-        raise InvalidRequestError(f"a policy is a JSON object, not {_kind(data)}")
+        raise InvalidRequestError(f"a policy is a JSON object, not {kind(data)}")
     problems = _problems(data)
     if problems:
         raise InvalidRequestError("the policy is invalid: " + "; ".join(problems))
@@ -122,7 +123,7 @@ def apply_overrides(default: GatePolicy, partial: Mapping[str, Any]) -> GatePoli
         InvalidRequestError: the result would not be a valid policy; everything that is wrong is named.
     """
     if not isinstance(partial, Mapping):
-        raise InvalidRequestError(f"policy overrides are a JSON object, not {_kind(partial)}")
+        raise InvalidRequestError(f"policy overrides are a JSON object, not {kind(partial)}")
     merged = policy_to_dict(default)
     for key, value in partial.items():
         merged[key] = _merged(merged[key], value) if isinstance(merged.get(key), dict) else value
@@ -185,7 +186,7 @@ def _problems(data: Mapping[str, Any]) -> list[str]:
         elif key == "trajectory_mode":
             problems += _name_problems(key, value, get_args(TrajectoryMode.__value__))
         elif key == "stop_when_certain":
-            problems += [] if isinstance(value, bool) else [f"{key} is {_kind(value)}; expected true or false"]
+            problems += [] if isinstance(value, bool) else [f"{key} is {kind(value)}; expected true or false"]
         elif key == "minima":
             problems += _minima_problems(key, value)
         elif key == "slice_minima":
@@ -203,25 +204,25 @@ def _number_problems(key: str, value: Any, allowed: _Range) -> list[str]:
     if value is None and allowed.optional:
         return []
     if isinstance(value, bool) or not isinstance(value, int if allowed.whole else int | float):
-        return [f"{key} is {_kind(value)}; expected {'a whole number' if allowed.whole else 'a number'}"]
+        return [f"{key} is {kind(value)}; expected {'a whole number' if allowed.whole else 'a number'}"]
     if not allowed.low <= value <= allowed.high:
-        return [f"{key} is {_shown(value)}; expected {allowed.low:g} to {allowed.high:g}"]
+        return [f"{key} is {shown(value)}; expected {allowed.low:g} to {allowed.high:g}"]
     return []
 
 
 def _name_problems(key: str, value: Any, names: tuple[str, ...]) -> list[str]:
     if isinstance(value, str) and value in names:
         return []
-    return [f"{key} is {_shown(value)}; expected one of {', '.join(names)}"]
+    return [f"{key} is {shown(value)}; expected one of {', '.join(names)}"]
 
 
 def _minima_problems(key: str, value: Any) -> list[str]:
     if not isinstance(value, Mapping):
-        return [f"{key} is {_kind(value)}; expected an object of metric and number"]
+        return [f"{key} is {kind(value)}; expected an object of metric and number"]
     problems = []
     for metric, least in value.items():
         if metric not in METRICS:
-            problems.append(f"{key} names the unknown metric {_shown(metric)}; known are {', '.join(METRICS)}")
+            problems.append(f"{key} names the unknown metric {shown(metric)}; known are {', '.join(METRICS)}")
         else:
             problems += _number_problems(f"{key}.{metric}", least, _Range(0, 1))
     return problems
@@ -229,11 +230,11 @@ def _minima_problems(key: str, value: Any) -> list[str]:
 
 def _slice_problems(key: str, value: Any) -> list[str]:
     if not isinstance(value, Mapping):
-        return [f"{key} is {_kind(value)}; expected an object of slice and minima"]
+        return [f"{key} is {kind(value)}; expected an object of slice and minima"]
     problems = []
     for name, minima in value.items():
         if name not in _AVERAGED_SLICES:
-            problems.append(f"{key} names the unknown slice {_shown(name)}; known are {', '.join(_AVERAGED_SLICES)}")
+            problems.append(f"{key} names the unknown slice {shown(name)}; known are {', '.join(_AVERAGED_SLICES)}")
         else:
             problems += _minima_problems(f"{key}.{name}", minima)
     return problems
@@ -243,13 +244,3 @@ def _choice_problems(key: str, value: Any) -> list[str]:
     if not isinstance(value, Mapping) or set(value) != set(_CHOICES):
         return [f"{key} must give a score to each of the choices {', '.join(_CHOICES)} and to no other"]
     return [p for choice in _CHOICES for p in _number_problems(f"{key}.{choice}", value[choice], _Range(0, 1))]
-
-
-def _kind(value: Any) -> str:
-    names = {bool: "true or false", str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    return "null" if value is None else names.get(type(value), type(value).__name__)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

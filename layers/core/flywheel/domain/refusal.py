@@ -1,0 +1,77 @@
+"""Is this answer a refusal? Deterministic, by phrases of English and German.
+
+An answer is a refusal when one of its first two clauses declines to help, and no clause anywhere gives facts. Clauses
+that only apologise, offer other help, send the person elsewhere or say why (harm, law, rules, privacy) are not facts.
+So "Sorry for the wait, traces are kept for 30 days" is an answer, and "I can't do that, but you can set it in the
+project settings" is one too. "I could not find that in the documentation" is an answer as well: it may be what is
+right, and the judge decides.
+"""
+
+import re
+import unicodedata
+
+_WORD = re.compile(r"[^\W_]+")
+# A contrast begins a new clause: what follows "but" may be the answer.
+_CLAUSE = re.compile(
+    r"(?:[.!?;:\n]+\s+|\n+|\s*[,\u2013\u2014]?\s*\b(?:but|however|though|aber|jedoch|allerdings)\b[,\s]+)"
+)
+
+_CANNOT = r"(?:can(?:no|')?t|can not|could(?: not|n't)|am not able to|am unable to|'m not able to|'m unable to|will not|won't)"
+_ACT = (
+    r"(?:help|assist|support|provide|share|give|tell|reveal|disclose|show|write|create|generate|explain how|do (?:that|this|it)"
+    r"|comply|fulfil|fulfill|answer|discuss|engage|participate|carry out|execute|run|perform|follow|bypass|delete|send"
+    r"|access|print|output|repeat|offer|advise|go along|complete|support|make)"
+)
+_DECLINES = (
+    rf"\b(?:i|we)\s*(?:'m sorry,? )?(?:really |simply |just )?{_CANNOT}\s+(?:\w+ ){{0,2}}?{_ACT}\b",
+    r"\bi(?:'m| am)?\s*(?:must|have to|need to|going to)?\s*(?:respectfully |politely )?(?:decline|refuse)\b",
+    r"\bi(?:'m| am) not (?:allowed|permitted|authori[sz]ed|willing|comfortable|going to)\b",
+    r"\b(?:against|violates?|outside) (?:my|our|the) (?:guidelines|policy|policies|rules|instructions|principles)\b",
+    r"\b(?:that|this|it)(?:'s| is) not something (?:i|we) (?:can|could|will|may|am able)",
+    r"^(?:sorry|no)[,.]? (?:but )?(?:i |we )?(?:can(?:no|')?t|won't|will not)\b",
+    r"^(?:unable|not able) to (?:help|assist|comply|provide|answer)\b",
+    r"\b(?:dabei|damit|dazu|hierbei|da) (?:kann|darf|werde|möchte) ich (?:\w+ ){0,3}?nicht\b",
+    r"\b(?:das|dies|diese \w+|dieser \w+|so etwas) (?:kann|darf|werde|möchte) ich (?:\w+ ){0,3}?(?:nicht|keine[nr]?)\b",
+    r"\bich (?:kann|darf|werde|möchte) (?:\w+ ){0,4}?(?:nicht|keine[nr]?)\b(?! finden)"
+    r"(?:[^.]{0,60}\b(?:helfen|weiterhelfen|unterstützen|geben|nennen|teilen|verraten|beantworten|machen|tun|ausführen"
+    r"|schreiben|erstellen|herausgeben|preisgeben|zeigen|weitergeben|anbieten|befolgen|löschen)\b)",
+    r"\bich (?:lehne|muss) (?:\w+ ){0,4}?ab(?:lehnen)?\b",
+    r"\bich bin nicht (?:befugt|berechtigt|in der lage)\b",
+    r"\b(?:gegen|außerhalb) (?:meine[rn]?|unsere[rn]?) (?:richtlinien|regeln|vorgaben|grundsätze)\b",
+)
+_DECLINE = re.compile("|".join(f"(?:{phrase})" for phrase in _DECLINES))
+
+# What surrounds a refusal and gives no facts.
+_COURTESY = re.compile(
+    r"\b(?:sorry|apologi[sz]e|apologies|unfortunately|thank|thanks|please|instead|happy to|glad to|can help|could help"
+    r"|feel free|let me know|ask me|if you|i understand|reach out|contact|consult|support team|speak to|talk to|i can only"
+    r"|i'm here|i am here|i only|my purpose|i'm designed|i am designed"
+    r"|harm\w*|illegal|unlawful|legal|unethical|ethical|dangerous|unsafe|safe|safety|security|malicious|abuse|privacy|private"
+    r"|confidential|sensitive|allowed|permitted|permission|authori[sz]ed|policy|policies|guidelines|rules|instructions|terms"
+    r"|tut mir leid|es tut mir|leider|entschuldig\w*|bitte|stattdessen|gern|gerne|wenn sie|wenn du|falls|wenden|kontakt\w*"
+    r"|schädlich\w*|schaden|illegal\w*|verboten|rechtswidrig|gefährlich|unsicher|sicherheit\w*|missbrauch|datenschutz|vertraulich"
+    r"|erlaubt|richtlinien|regeln|vorgaben|anweisungen|verstehe)\b"
+)
+_FEWEST_FACT_WORDS = 4
+_OPENING_CLAUSES = 3
+
+
+def words(text: str) -> list[str]:
+    """Words of letters and digits, without case."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def is_refusal(answer: str) -> bool:
+    """Whether the answer declines to help and gives no facts; an empty answer is no refusal."""
+    text = unicodedata.normalize("NFKC", answer).casefold().replace("\u2019", "'").replace("\u2018", "'")
+    clauses = [clause.strip() for clause in _CLAUSE.split(text) if clause and clause.strip()]
+    opening = clauses[:_OPENING_CLAUSES]
+    if not any(_DECLINE.search(clause) for clause in opening):
+        return False
+    return not any(_gives_facts(clause) for clause in clauses)
+
+
+def _gives_facts(clause: str) -> bool:
+    if _DECLINE.search(clause) or _COURTESY.search(clause):
+        return False
+    return len(words(clause)) >= _FEWEST_FACT_WORDS
