@@ -1,0 +1,1 @@
+"""Carrying out one shard: lines -> invocations, judgements, scores, records."""

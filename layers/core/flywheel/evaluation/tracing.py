@@ -1,0 +1,237 @@
+"""One trial, finished -> what Langfuse shows of it: an item of the arm's experiment, its judgements, its scores."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from flywheel.domain.candidate import Candidate
+from flywheel.domain.golden_item import GoldenItem, expected_output
+from flywheel.domain.outcome import Arm, FactScore, TrialKey, TrialRecord
+from flywheel.domain.plan import GatePlan
+from flywheel.evaluation import identity
+from flywheel.evaluation.ports import Score, Span
+
+_VALUE_LIMIT = 2_000  # of one metadata value; a prompt kept in a parameter may be long
+_COMMENT_LIMIT = 2_000
+_BAGGAGE_LIMIT = 8_192  # bytes that InvokeAgentRuntime takes
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """When a trial ran, in nanoseconds since 1970: `answered_ns` ends the invocation, `ended_ns` its judgements."""
+
+    started_ns: int
+    answered_ns: int
+    ended_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """The Langfuse experiment of one arm; all shards of the gate write to the same one.
+
+    `dataset_id` is Langfuse's id of the dataset, empty when it could not be asked for: items are then not linked.
+    """
+
+    gate_id: str
+    arm: Arm
+    dataset_id: str
+    dataset_version: str
+    environment: str
+    release: str
+    metadata: Mapping[str, str]
+
+    @property
+    def experiment_id(self) -> str:
+        return identity.experiment_id(self.gate_id, self.arm)
+
+    @property
+    def name(self) -> str:
+        return identity.experiment_name(self.gate_id, self.arm)
+
+    def membership(self, key: TrialKey) -> dict[str, str]:
+        """Attributes that make a span part of this experiment's item; the agent's spans carry them too."""
+        attributes = {
+            "langfuse.environment": self.environment,
+            "langfuse.experiment.id": self.experiment_id,
+            "langfuse.experiment.name": self.name,
+            "langfuse.experiment.item.id": key.item_id,
+            "langfuse.experiment.item.root_observation_id": identity.root_span_id(self.gate_id, key),
+        }
+        if self.dataset_id:
+            attributes["langfuse.experiment.dataset.id"] = self.dataset_id
+            attributes["langfuse.experiment.item.version"] = self.dataset_version
+        return attributes
+
+
+def experiments(plan: GatePlan, *, dataset_id: str, environment: str) -> dict[Arm, Experiment]:
+    """One experiment for each arm of the plan."""
+    return {
+        arm.arm: Experiment(
+            gate_id=plan.gate_id,
+            arm=arm.arm,
+            dataset_id=dataset_id,
+            dataset_version=plan.dataset_version,
+            environment=environment,
+            release=arm.candidate.image_digest,
+            metadata=_about(plan, arm.arm, arm.candidate),
+        )
+        for arm in plan.arms
+    }
+
+
+def traceparent(gate_id: str, key: TrialKey) -> str:
+    """W3C header that puts the agent's spans under the trial's root span."""
+    return f"00-{identity.trace_id(gate_id, key)}-{identity.root_span_id(gate_id, key)}-01"
+
+
+def baggage(experiment: Experiment, key: TrialKey) -> str:
+    """W3C baggage that carries the experiment to the agent.
+
+    Raises:
+        ValueError: longer than AgentCore takes (an item id of thousands of characters).
+    """
+    text = ",".join(f"{name}={quote(value, safe='')}" for name, value in experiment.membership(key).items())
+    if len(text) > _BAGGAGE_LIMIT:
+        raise ValueError(f"baggage of {len(text)} bytes; AgentCore takes {_BAGGAGE_LIMIT}: shorten the id of the item")
+    return text
+
+
+def spans_of(experiment: Experiment, item: GoldenItem, record: TrialRecord, timings: Timings) -> list[Span]:
+    """The item's root span, and one evaluator span for each judged fact under it."""
+    gate_id, key = experiment.gate_id, record.key
+    trace, root = identity.trace_id(gate_id, key), identity.root_span_id(gate_id, key)
+    member = experiment.membership(key) | {"langfuse.experiment.metadata": _json(experiment.metadata)}
+    error = record.error
+    spans = [
+        Span(
+            trace_id=trace,
+            span_id=root,
+            parent_id=None,
+            name="gate trial",
+            start_ns=timings.started_ns,
+            end_ns=timings.ended_ns,
+            failed=f"{error.stage}: {error.kind}: {error.message}"[:_COMMENT_LIMIT] if error else None,
+            attributes=member
+            | {
+                "langfuse.trace.name": "gate trial",
+                "langfuse.trace.tags": ("flywheel-gate", gate_id, key.arm),
+                "langfuse.release": experiment.release,
+                "session.id": identity.session_id(gate_id, key),
+                "langfuse.observation.input": _json({"question": item.question}),
+                "langfuse.observation.output": _json(_output(record)),
+                "langfuse.experiment.item.expected_output": _json(expected_output(item)),
+                "langfuse.experiment.item.metadata": _json({"slice": item.slice, "origin": item.origin}),
+                "langfuse.experiment.description": f"Gate {gate_id}, {key.arm}",
+                "langfuse.observation.metadata.outcome": record.outcome,
+                "langfuse.observation.metadata.trial": str(key.trial),
+                "langfuse.observation.metadata.slice": item.slice,
+                **{f"langfuse.observation.metadata.{name}": value for name, value in experiment.metadata.items()},
+            },
+        )
+    ]
+    spans += [
+        Span(
+            trace_id=trace,
+            span_id=identity.fact_span_id(gate_id, key, position),
+            parent_id=root,
+            name="fact coverage",
+            start_ns=timings.answered_ns,
+            end_ns=timings.ended_ns,
+            observation_type="evaluator",
+            attributes=member
+            | {
+                "langfuse.observation.input": _json({"fact": fact.fact}),
+                "langfuse.observation.output": _json(_about_fact(fact)),
+            },
+        )
+        for position, fact in enumerate(record.facts)
+    ]
+    return spans
+
+
+def scores_of(experiment: Experiment, record: TrialRecord) -> list[Score]:
+    """Every score of one trial: its outcome, each metric, and what it took. An errored trial has its outcome only."""
+    gate_id, key, error = experiment.gate_id, record.key, record.error
+    about: dict[str, Any] = {"gate": gate_id, "arm": key.arm, "trial": key.trial}
+
+    def score(name: str, value: float | str, comment: str | None = None, **more: Any) -> Score:
+        return Score(
+            score_id=identity.score_id(gate_id, key, name),
+            name=name,
+            value=value,
+            data_type="CATEGORICAL" if isinstance(value, str) else "NUMERIC",
+            trace_id=identity.trace_id(gate_id, key),
+            observation_id=identity.root_span_id(gate_id, key),
+            comment=comment,
+            metadata=about | more,
+            environment=experiment.environment,
+        )
+
+    why = f"{error.stage}: {error.kind}: {error.message}"[:_COMMENT_LIMIT] if error else None
+    scores = [score("outcome", record.outcome, why)]
+    for name, value in sorted(record.scores.items()):
+        if name == "correctness" and record.facts:
+            facts = [{"fact": fact.fact, **_about_fact(fact)} for fact in record.facts]
+            scores.append(score(name, value, _comment(record.facts), facts=facts))
+        else:
+            scores.append(score(name, value))
+    if record.latency_ms is not None:
+        scores.append(score("latency_ms", record.latency_ms))
+    if record.cost_usd is not None:
+        scores.append(score("cost_usd", record.cost_usd))
+    if record.usage.model_calls:
+        scores.append(score("tokens", record.usage.input_tokens + record.usage.output_tokens))
+    return scores
+
+
+def score_names(record: TrialRecord) -> frozenset[str]:
+    """Names of the scores that must be readable on the trial's trace before a verdict is published.
+
+    It is the rule by which `scores_of` writes them, so that whoever reads back asks for exactly what was sent.
+    """
+    names = {"outcome", *record.scores}
+    names |= {"latency_ms"} if record.latency_ms is not None else set()
+    names |= {"cost_usd"} if record.cost_usd is not None else set()
+    names |= {"tokens"} if record.usage.model_calls else set()
+    return frozenset(names)
+
+
+def _about(plan: GatePlan, arm: Arm, candidate: Candidate) -> dict[str, str]:
+    prompt = f"{candidate.prompt_name} version {candidate.prompt_version}" if candidate.prompt_name else ""
+    about = {
+        "gate": plan.gate_id,
+        "arm": arm,
+        "candidate": candidate.candidate_id,
+        "digest": candidate.image_digest,
+        "model": candidate.model_id,
+        "prompt": prompt,
+        "parameters": _json(dict(candidate.parameters)),
+        "dataset": plan.dataset_name,
+        "dataset_version": plan.dataset_version,
+        "judge": f"{plan.judge.model_id} {plan.judge.version}",
+    }
+    return {name: value[:_VALUE_LIMIT] for name, value in about.items() if value}
+
+
+def _output(record: TrialRecord) -> dict[str, Any]:
+    if record.error is not None:
+        return {"error": {"stage": record.error.stage, "kind": record.error.kind}, "answer": record.answer}
+    return {
+        "answer": record.answer,
+        "stop_reason": record.stop_reason,
+        "trajectory": [call.tool for call in record.trajectory],
+    }
+
+
+def _about_fact(fact: FactScore) -> dict[str, Any]:
+    return {"choice": fact.choice, "score": fact.score, "rationale": fact.rationale[:_VALUE_LIMIT]}
+
+
+def _comment(facts: tuple[FactScore, ...]) -> str:
+    return "\n".join(f"{fact.choice} {fact.score:g}: {fact.fact}" for fact in facts)[:_COMMENT_LIMIT]
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,182 @@
+"""One trial: item -> one invocation of the arm's runtime, judgements of its facts -> record."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from flywheel.domain.golden_item import GoldenItem
+from flywheel.domain.outcome import Arm, FactScore, TrialError, TrialKey, TrialRecord, Usage
+from flywheel.domain.policy import GatePolicy
+from flywheel.domain.scoring import needs_judge, score_trial
+from flywheel.errors import InvalidRequestError
+from flywheel.evaluation import identity
+from flywheel.evaluation.delivery import Finished
+from flywheel.evaluation.ports import Judge, JudgementFailure
+from flywheel.evaluation.reply import AgentAnswer, read_reply
+from flywheel.evaluation.tracing import Experiment, Timings, baggage, traceparent
+from flywheel.ports import AgentInvoker, AgentReply, InvocationFailure
+
+# Refused before the agent ran (throttled, no connection): asking again is not a second trial.
+_ATTEMPTS = 5
+_FIRST_BACKOFF_S = 0.5
+_LONGEST_BACKOFF_S = 8.0
+_LONGEST_ANSWER = 100_000  # characters that a judge is sent
+
+type Cost = Callable[[str, Usage], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmUnderTest:
+    """The short-lived runtime that answers for an arm. `model_id` prices what an agent that names no model used."""
+
+    runtime_arn: str
+    model_id: str
+    experiment: Experiment
+
+
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """An invocation that is over, well or badly."""
+
+    key: TrialKey
+    item: GoldenItem
+    reply: AgentAnswer | TrialError
+    started_ns: int
+    answered_ns: int
+
+
+class TrialRunner:
+    """Carries out trials of one gate. `cost` prices usage by model id; None: the model has no price."""
+
+    def __init__(
+        self,
+        *,
+        gate_id: str,
+        items: Mapping[str, GoldenItem],
+        arms: Mapping[Arm, ArmUnderTest],
+        policy: GatePolicy,
+        invoker: AgentInvoker,
+        executor: Executor,
+        judge: Judge,
+        cost: Cost,
+        invoke_timeout_s: float,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._gate_id = gate_id
+        self._items = items
+        self._arms = arms
+        self._policy = policy
+        self._invoker = invoker
+        self._executor = executor
+        self._judge = judge
+        self._cost = cost
+        self._invoke_timeout_s = invoke_timeout_s
+        self._now_ns = now_ns
+
+    def check(self, key: TrialKey) -> None:
+        """Raise `InvalidRequestError` for a line whose item or arm the plan does not have."""
+        if key.item_id not in self._items:
+            raise InvalidRequestError(f"the shard names item {key.item_id!r}, which the plan does not have")
+        if key.arm not in self._arms:
+            raise InvalidRequestError(f"the shard names arm {key.arm!r}, which the plan does not have")
+
+    async def invoke(self, key: TrialKey) -> Invoked:
+        """Ask the agent once; its failures are values."""
+        item = self._items[key.item_id]
+        started_ns = self._now_ns()
+        try:
+            reply = read_reply(await asyncio.wait_for(self._ask(key, item), self._invoke_timeout_s))
+        except TimeoutError:
+            reply = TrialError("invoke", "timeout", f"no answer in {self._invoke_timeout_s:g} s")
+        return Invoked(key, item, reply, started_ns, self._now_ns())
+
+    async def judge(self, invoked: Invoked) -> Finished:
+        """Score what was answered; a judge that fails makes the trial errored, with its answer kept."""
+        key, item, answer = invoked.key, invoked.item, invoked.reply
+        if isinstance(answer, TrialError):
+            record = TrialRecord(key, "errored", error=answer, trace_id=identity.trace_id(self._gate_id, key))
+            return Finished(record, Timings(invoked.started_ns, invoked.answered_ns, invoked.answered_ns))
+        judgements: list[FactScore | JudgementFailure] = []
+        if needs_judge(item, answer.answer):
+            text = answer.answer[:_LONGEST_ANSWER]
+            judgements = await asyncio.gather(
+                *(self._judge.judge(item.question, fact, text) for fact in item.response_facts)
+            )
+        facts = tuple(judged for judged in judgements if isinstance(judged, FactScore))
+        record = self._record(key, answer, facts, _judge_error(item, judgements))
+        return Finished(record, Timings(invoked.started_ns, invoked.answered_ns, self._now_ns()))
+
+    def stop_session(self, key: TrialKey) -> bool:
+        """End the trial's session, so that it costs nothing any more."""
+        return self._invoker.stop_session(
+            self._arms[key.arm].runtime_arn, identity.session_id(self._gate_id, key), "DEFAULT"
+        )
+
+    async def _ask(self, key: TrialKey, item: GoldenItem) -> AgentReply | InvocationFailure:
+        arm = self._arms[key.arm]
+        payload = json.dumps(
+            {"question": item.question, "user_id": "flywheel-gate", "tags": ["flywheel-gate", self._gate_id, key.arm]},
+            ensure_ascii=False,
+        ).encode()
+        call = {
+            "session_id": identity.session_id(self._gate_id, key),
+            "traceparent": traceparent(self._gate_id, key),
+            "baggage": baggage(arm.experiment, key),
+        }
+        loop = asyncio.get_running_loop()
+        backoff_s = _FIRST_BACKOFF_S
+        for attempt in range(1, _ATTEMPTS + 1):
+            reply = await loop.run_in_executor(
+                self._executor, lambda: self._invoker.invoke(arm.runtime_arn, payload, **call)
+            )
+            if isinstance(reply, AgentReply) or not reply.retryable or attempt == _ATTEMPTS:
+                break
+            await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))  # noqa: S311
+            backoff_s = min(_LONGEST_BACKOFF_S, backoff_s * 2)
+        return reply
+
+    def _record(
+        self,
+        key: TrialKey,
+        answer: AgentAnswer,
+        facts: tuple[FactScore, ...],
+        error: TrialError | None,
+    ) -> TrialRecord:
+        usage, trajectory = answer.tokens(), answer.tool_calls()
+        if error is None:
+            outcome, scores = score_trial(
+                self._items[key.item_id],
+                self._policy,
+                answer=answer.answer,
+                stop_reason=answer.stop_reason,
+                trajectory=trajectory,
+                facts=facts,
+            )
+        else:
+            outcome, scores = "errored", {}
+        return TrialRecord(
+            key,
+            outcome,
+            scores=scores,
+            facts=facts,
+            error=error,
+            answer=answer.answer,
+            stop_reason=answer.stop_reason,
+            trajectory=trajectory,
+            usage=usage,
+            latency_ms=answer.latency_ms,
+            cost_usd=self._cost(answer.model_id or self._arms[key.arm].model_id, usage),
+            trace_id=identity.trace_id(self._gate_id, key),
+        )
+
+
+def _judge_error(item: GoldenItem, judgements: list[FactScore | JudgementFailure]) -> TrialError | None:
+    failures = [judged for judged in judgements if isinstance(judged, JudgementFailure)]
+    if not failures:
+        return None
+    what = f"{len(failures)} of {len(item.response_facts)} facts not judged: {failures[0].message}"
+    return TrialError("judge", failures[0].kind, what[:500])
