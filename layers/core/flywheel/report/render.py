@@ -1,0 +1,114 @@
+"""Report -> one HTML file that needs nothing else: no script, no font, no picture, no request."""
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from flywheel.report.model import Report
+from flywheel.report.plots import (
+    LEFT,
+    NOTHING,
+    RIGHT,
+    WIDTH,
+    difference_plot,
+    latency_plot,
+    points,
+    score_plot,
+    seconds,
+)
+from flywheel.report.text import showable
+
+TABLE_ROWS = 200
+MINUS = "\N{MINUS SIGN}"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("flywheel.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters.update(
+        points=points, seconds=seconds, percent=percent, usd=usd, span=span, measure=measure, count=count, signed=signed
+    )
+    environment.globals.update(width=WIDTH, left=LEFT, right=RIGHT, table_rows=TABLE_ROWS)
+    return environment
+
+
+def render_html(report: Report) -> str:
+    """The page for people; every text from outside is escaped, and the page forbids itself to load or run anything."""
+    incumbent = report.identity("incumbent") is not None
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            r=report,
+            candidate=report.identity("candidate"),
+            ours=report.figures("candidate"),
+            theirs=report.figures("incumbent"),
+            two=incumbent,
+            primary=next((m for m in report.metrics if m.metric == report.primary_metric and m.slice is None), None),
+            score_plot=score_plot(report.metrics, report.primary_metric),
+            latency_plot=latency_plot(report),
+            difference_plot=difference_plot(report.differences),
+        )
+    )
+
+
+def _shown(value: Any) -> Any:
+    return showable(value) if type(value) is str else value
+
+
+def percent(share: float | None) -> str:
+    """`0.2` -> `20.0 %`; a dash for None."""
+    return NOTHING if share is None else f"{share * 100:.1f} %"
+
+
+def usd(amount: float | None) -> str:
+    """Money with as many digits as say something; a dash for None."""
+    if amount is None:
+        return NOTHING
+    if amount >= 1 or amount == 0:
+        return f"${amount:,.2f}"
+    whole, _, cents = f"{amount:.4f}".partition(".")
+    return f"${whole}.{cents.rstrip('0').ljust(2, '0')}"
+
+
+def span(duration_s: float) -> str:
+    """`75.2` -> `1 min 15 s`; under ten seconds with one decimal."""
+    if duration_s < 10:  # noqa: PLR2004 - see above
+        return f"{duration_s:.1f} s"
+    minutes, rest = divmod(round(duration_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes) + [f"{rest} s"] * bool(rest)
+    return " ".join(parts)
+
+
+def count(number: int) -> str:
+    """Thousands apart."""
+    return f"{number:,}"
+
+
+def measure(value: float | None, metric: str | None) -> str:
+    """A reason's figure in the unit that its metric's name ends in."""
+    if value is None:
+        return NOTHING
+    name = metric or ""
+    if name.endswith("_ms"):
+        return seconds(value)
+    if "usd" in name:
+        return usd(value)
+    if name.endswith("_rate"):
+        return percent(value)
+    text = f"{value:.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3f}"
+    return text.replace("-", MINUS)
+
+
+def signed(value: float) -> str:
+    """A difference: always with its sign."""
+    return f"{value:+.3f}".replace("-", MINUS)

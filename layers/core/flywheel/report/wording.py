@@ -1,0 +1,113 @@
+"""Codes of the gate -> plain words: what a reason means and what to do next."""
+
+from dataclasses import dataclass
+
+from flywheel.domain.verdict import Reason, Verdict, VerdictKind
+
+CHOICES = {
+    "A": "covers a part of the fact",
+    "B": "covers the fact and says more",
+    "C": "says the same as the fact",
+    "D": "contradicts the fact",
+    "E": "differs in ways that do not matter",
+}
+# The letter of a trial whose facts were not judged by a model.
+NO_CHOICE = "no choice recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """`title` names the reason in a few words, `next_step` is what its reader can do."""
+
+    title: str
+    next_step: str
+
+
+_LOOK_AT_ITEMS = "Open the failed items below: question, expected facts, answer and trace stand side by side."
+_RUN_AGAIN = "Nothing is known about the candidate: start the gate again with `flywheel gate start`."
+
+_WORDINGS = {
+    "minimum": Wording("Score under its minimum", _LOOK_AT_ITEMS),
+    "slice_minimum": Wording("Score of a slice under its minimum", _LOOK_AT_ITEMS),
+    "regression": Wording("Worse than production", "Compare both arms per item below; start with the largest losses."),
+    "slice_regression": Wording("Worse than production in a slice", "Start with the largest losses in that slice."),
+    "error_rate": Wording(
+        "Too many errors", "See the outcomes below: stage and kind of each error; then the log of the agent."
+    ),
+    "tool_errors": Wording("Too many tool errors", "See which tool failed in the trajectories below."),
+    "latency_p95_ms": Wording(
+        "Too slow", "See the latency plot below; the traces of the slowest trials show where the time goes."
+    ),
+    "cost_per_item_usd": Wording("Too expensive", "See tokens and model calls below; more calls an item cost most."),
+    "must_pass": Wording(
+        "A regression test failed",
+        "These items came from production: fix them, or mute them with "
+        "`flywheel dataset mute ITEM --until DATE --reason TEXT`.",
+    ),
+    "too_few_items": Wording("Too few items", "Add golden items with `flywheel dataset import`."),
+    "evidence_missing": Wording("Evidence is missing", "Scores or results did not arrive. " + _RUN_AGAIN),
+    "judge_unavailable": Wording("The judge was not available", "Check the judge's endpoint and quota. " + _RUN_AGAIN),
+    "void": Wording("Both arms failed", "The environment failed, not the candidate. " + _RUN_AGAIN),
+    "superseded": Wording("A newer push took over", "Look at the newer gate: `flywheel gate list`."),
+    "incumbent_changed": Wording("Production changed meanwhile", _RUN_AGAIN),
+    "dataset_changed": Wording("The dataset changed meanwhile", _RUN_AGAIN),
+    "never_ready": Wording(
+        "The candidate never started",
+        "Read the log of its container: it must listen on port 8080 and answer GET /ping.",
+    ),
+    "deployment_failed": Wording(
+        "The candidate could not be deployed",
+        "Read the message; then check the image's architecture (arm64), its size and the candidate's role.",
+    ),
+    "promotion_failed": Wording("The promotion failed", "Production is as it was. Read the message and push again."),
+    "gate_failed": Wording(
+        "The gate itself broke", "Read the message and the execution of the state machine; then start the gate again."
+    ),
+    "aborted": Wording("The gate was stopped", _RUN_AGAIN),
+    "timed_out": Wording("The gate ran out of time", _RUN_AGAIN),
+}
+
+_MEANING: dict[tuple[VerdictKind, bool], str] = {
+    ("PASS", True): "The candidate meets the policy and is in production now, under the same digest that was tested.",
+    ("PASS", False): "The candidate meets the policy. It was not put into production.",
+    ("FAIL", False): "The candidate does not meet the policy. Production was not touched.",
+    ("FAIL", True): "The candidate does not meet the policy, and yet a promotion is recorded: look into this at once.",
+    ("INCONCLUSIVE", False): "This gate could not tell whether the candidate is good. Production was not touched.",
+    ("INCONCLUSIVE", True): "Nothing was concluded, and yet a promotion is recorded: look into this at once.",
+}
+
+
+def wording(code: str) -> Wording:
+    """Words for a reason's code; a code that nobody gave words to is shown as it is."""
+    return _WORDINGS.get(code) or Wording(code.replace("_", " ").capitalize() or "No code", _LOOK_AT_ITEMS)
+
+
+def headline(verdict: Verdict) -> str:
+    """The first reason in plain words; without one, what the verdict says by itself."""
+    if verdict.reasons:
+        return first_words(verdict.reasons[0])
+    if verdict.kind == "PASS":
+        return "Every requirement of the policy is met."
+    return "No reason was recorded for this verdict."
+
+
+def first_words(reason: Reason) -> str:
+    """The reason's own message, or its title when it has none."""
+    return reason.message.strip() or wording(reason.code).title
+
+
+def meaning(kind: VerdictKind, *, promoted: bool) -> str:
+    return _MEANING[(kind, promoted)]
+
+
+def next_step(verdict: Verdict, *, promoted: bool) -> str:
+    """What the reader can do now."""
+    if verdict.kind == "PASS" and promoted:
+        return "Nothing to do. `flywheel gate rollback` brings the previous release back if you need it."
+    if verdict.kind == "PASS":
+        return "See under promotion why it was left out; `flywheel gate start` judges the same digest again."
+    return wording(verdict.reasons[0].code).next_step if verdict.reasons else _RUN_AGAIN
+
+
+def choice_text(choice: str) -> str:
+    return CHOICES.get(choice.strip().upper(), NO_CHOICE)
