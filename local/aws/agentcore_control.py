@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import ministack.services.bedrock_agentcore as agentcore
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_evaluator
 from ministack.core.responses import error_response_json, json_response, now_iso
 from ministack.core.router import extract_access_key_id, extract_region
 
@@ -28,7 +28,7 @@ _SETTLE_S = 0.2  # an endpoint's move takes a moment on AWS too; callers must wa
 _tokens: dict[str, tuple[str, Any]] = {}
 _lock = threading.Lock()
 
-Response = tuple[int, dict[str, str], Any]
+type Response = Any  # (status, headers, body), as MiniStack passes it
 
 
 def apply(host: HostClient) -> None:
@@ -230,7 +230,9 @@ class _Control:
     def _move(self, runtime_id: str, name: str, target: str, live: str | None, status: str) -> None:
         agentcore._endpoints[runtime_id][name].update(status=status, liveVersion=live)
         agentcore._endpoints[runtime_id][name].pop("failureReason", None)
-        _in_background(self._settle, runtime_id, name, target, "CREATE_FAILED" if status == "CREATING" else "UPDATE_FAILED")
+        _in_background(
+            self._settle, runtime_id, name, target, "CREATE_FAILED" if status == "CREATING" else "UPDATE_FAILED"
+        )
 
     def _settle(self, runtime_id: str, name: str, target: str, failed: str) -> None:
         """Make `target` live as soon as its version is ready, unless the endpoint was moved on meanwhile."""

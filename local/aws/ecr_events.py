@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import ministack.services.ecr as ecr
-import ministack.services.eventbridge as eventbridge
+from ministack.services import ecr, eventbridge
 
 from local.aws import patching
 
@@ -45,7 +44,7 @@ def _announcing_put_manifest(put_manifest: Callable[..., Any]) -> Callable[..., 
 def _images(name: str) -> set[tuple[str, str | None]]:
     """What the repository holds: (digest, None) for each image and (digest, tag) for each of its tags."""
     held: set[tuple[str, str | None]] = set()
-    for image in ecr._images.get(name, []):  # noqa: SLF001
+    for image in ecr._images.get(name, []):
         held.add((image["imageDigest"], None))
         held.update((image["imageDigest"], tag) for tag in image.get("imageTags", []))
     return held
@@ -64,4 +63,4 @@ def _announce(name: str, digest: str, tag: str | None, media_type: str, before: 
         "artifact-media-type": "",
     }
     entry = {"Source": "aws.ecr", "DetailType": "ECR Image Action", "Detail": json.dumps(detail), "Resources": []}
-    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import ministack.services.stepfunctions as stepfunctions
+from ministack.services import stepfunctions
 
 from local.aws import patching
 
@@ -31,7 +31,7 @@ def _only_while_running(execute: Callable[..., Any]) -> Callable[..., Any]:
     def execute_task(state: dict[str, Any], data: Any, execution: dict[str, Any], context: dict[str, Any]) -> Any:
         # The branches of a Map or Parallel go on by themselves: each next task sees that the execution has ended.
         if execution["status"] != "RUNNING":
-            raise stepfunctions._ExecutionError("States.Runtime", "the execution has ended")  # noqa: SLF001
+            raise stepfunctions._ExecutionError("States.Runtime", "the execution has ended")
         return execute(state, data, execution, context)
 
     return execute_task
@@ -55,8 +55,8 @@ def _within_time_limit(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _time_limit_s(arn: str) -> float | None:
-    execution = stepfunctions._executions.get(arn) or {}  # noqa: SLF001
-    machine = stepfunctions._state_machines.get(execution.get("stateMachineArn")) or {}  # noqa: SLF001
+    execution = stepfunctions._executions.get(arn) or {}
+    machine = stepfunctions._state_machines.get(execution.get("stateMachineArn")) or {}
     try:
         limit = json.loads(machine.get("definition", "{}")).get("TimeoutSeconds")
     except (ValueError, AttributeError):
@@ -65,9 +65,9 @@ def _time_limit_s(arn: str) -> float | None:
 
 
 def _time_out(arn: str) -> None:
-    execution = stepfunctions._executions.get(arn)  # noqa: SLF001
+    execution = stepfunctions._executions.get(arn)
     if execution is None or execution["status"] != "RUNNING":
         return
     execution.update(status="TIMED_OUT", stopDate=stepfunctions.now_iso(), error="States.Timeout")
-    stepfunctions._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {}})  # noqa: SLF001
-    stepfunctions._emit_execution_status_event(execution)  # noqa: SLF001
+    stepfunctions._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {}})
+    stepfunctions._emit_execution_status_event(execution)

@@ -1,7 +1,6 @@
 """Lambda as AWS reports it: error class names, a worker that survives an exception, an interpreter without guests."""
 
 import hashlib
-import os
 import shutil
 import sys
 import tempfile
@@ -9,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import ministack.core.lambda_runtime as runtime
 import ministack.services.lambda_svc as service
@@ -43,7 +42,9 @@ def apply(cache: Path) -> None:
     patching.substitute(runtime, "_PYTHON_WORKER_SCRIPT", _INIT_OLD, _INIT_NEW)
     patching.wrap(service, "_execute_function_warm", "62b9218bef5b", _with_error_class)
     patching.wrap(runtime, "_detect_runtime_binary", "222e200df2c0", _with_base_interpreter)
-    patching.wrap(runtime.Worker, "_spawn", "c55febf95656", lambda spawn: spawn)  # unchanged, but it must use `zipfile` so
+    patching.wrap(
+        runtime.Worker, "_spawn", "c55febf95656", lambda spawn: spawn
+    )  # unchanged, but it must use `zipfile` so
     runtime.zipfile = SimpleNamespace(
         ZipFile=lambda path: _CachedZip(path, cache),
         BadZipFile=zipfile.BadZipFile,
@@ -81,7 +82,7 @@ class _CachedZip:
         self._zip = zipfile.ZipFile(path)
         self._cache = cache
 
-    def __enter__(self) -> "_CachedZip":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -105,4 +106,4 @@ class _CachedZip:
             except OSError:  # another worker was first: the content is the same
                 shutil.rmtree(fresh, ignore_errors=True)
         Path(target).rmdir()
-        os.symlink(kept, target)
+        Path(target).symlink_to(kept)

@@ -16,9 +16,9 @@ def apply() -> None:
 def _without_mock(forward: Callable[..., Any]) -> Callable[..., Any]:
     def proxy_openai_chat_message(*args: Any, **kwargs: Any) -> Any:
         message, usage = forward(*args, **kwargs)
-        if message is None and bedrock._PROXY_URL:  # noqa: SLF001
+        if message is None and bedrock._PROXY_URL:
             # MiniStack answers 500 to this; an agent sees a failed model, as it would on AWS.
-            raise RuntimeError(f"the model server at {bedrock._PROXY_URL} gave no usable answer")  # noqa: SLF001
+            raise RuntimeError(f"the model server at {bedrock._PROXY_URL} gave no usable answer")
         return message, usage
 
     return proxy_openai_chat_message

@@ -17,8 +17,8 @@ _SERVICE = "bedrock-agentcore"
 def apply() -> None:
     """Raises PatchTargetChangedError when MiniStack's code is not the one that these patches were written for."""
     # MiniStack checks invocations only: everything else on AgentCore would be allowed to everybody.
-    patching.put(iam_actions._BOTOCORE_SERVICE_MAP, _SERVICE, [], ["bedrock-agentcore-control"])  # noqa: SLF001
-    patching.put(tagging._RESOURCE_TAG_COLLECTORS, _SERVICE, None, runtime_tags)  # noqa: SLF001
+    patching.put(iam_actions._BOTOCORE_SERVICE_MAP, _SERVICE, [], ["bedrock-agentcore-control"])
+    patching.put(tagging._RESOURCE_TAG_COLLECTORS, _SERVICE, None, runtime_tags)
     patching.wrap(iam_actions, "extract_resource_arn", "82f51700695c", _with_runtimes)
 
 

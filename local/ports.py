@@ -1,0 +1,86 @@
+"""Ports of 127.0.0.1 for the local stack: configured ones, else those of last time, else free ones."""
+
+import os
+import socket
+from collections.abc import Iterable, Mapping
+
+from local.errors import LocalStackError
+
+NAMES = ("aws", "agentcore", "langfuse", "model", "mcp")
+_LOWEST, _HIGHEST = 1024, 65535
+
+
+def configured_ports(options: Iterable[str] = (), environment: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Ports asked for: `FLYWHEEL_PORT_<NAME>` in the environment, overruled by options `name=port`.
+
+    Raises:
+        LocalStackError: an unknown name, no port number, or two names with one port.
+    """
+    variables = os.environ if environment is None else environment
+    asked = {name: variables[key] for name in NAMES if (key := f"FLYWHEEL_PORT_{name.upper()}") in variables}
+    for option in options:
+        name, _, port = option.partition("=")
+        if name not in NAMES:
+            raise LocalStackError(f"--port {option}: there is no process {name!r}; use one of {', '.join(NAMES)}")
+        asked[name] = port
+    ports = {name: _number(name, text) for name, text in asked.items()}
+    taken: dict[int, str] = {}
+    for name, port in ports.items():
+        if port in taken:
+            raise LocalStackError(f"{taken[port]} and {name} cannot both have port {port}; choose another for one")
+        taken[port] = name
+    return ports
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and _LOWEST <= int(text) <= _HIGHEST):
+        raise LocalStackError(f"the port of {name} must be a number from {_LOWEST} to {_HIGHEST}, not {text[:40]!r}")
+    return int(text)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def choose_ports(names: Iterable[str], asked: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    """One free port for each name.
+
+    Raises:
+        LocalStackError: a port that was asked for is in use.
+    """
+    chosen: dict[str, int] = {}
+    held: list[socket.socket] = []
+    try:
+        for name in names:
+            if name in asked:
+                if not is_free(asked[name]):
+                    raise LocalStackError(
+                        f"port {asked[name]} of 127.0.0.1, asked for {name}, is in use by another program: end that, "
+                        f"or choose another port with --port {name}=N, or leave it out to get a free one"
+                    )
+                chosen[name] = asked[name]
+            elif before.get(name, 0) not in {0, *chosen.values(), *asked.values()} and is_free(before[name]):
+                chosen[name] = before[name]
+            else:
+                # Held until all are chosen, or the system might give the same port twice.
+                held.append(_bound(set(asked.values()) | set(before.values()) | set(chosen.values())))
+                chosen[name] = held[-1].getsockname()[1]
+    finally:
+        for probe in held:
+            probe.close()
+    return chosen
+
+
+def _bound(avoided: set[int]) -> socket.socket:
+    while True:
+        probe = socket.socket()
+        probe.bind(("127.0.0.1", 0))
+        if probe.getsockname()[1] not in avoided:
+            return probe
+        probe.close()
