@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from local.docs_mcp.corpus import Page, load_pages
 from local.docs_mcp.index import DocsIndex, QueryError
@@ -28,6 +29,24 @@ def write_overview(pages: tuple[Page, ...]) -> str:
     introduction = "\n".join(passage.text for passage in first.passages)
     index = "\n".join(f"- [{page.title}]({page.path}): {page.summary}" for page in others)
     return f"# {first.title}\n\n{introduction}\n\n## Pages\n\n{index}\n"
+
+
+def search(index: DocsIndex, query: str) -> list[SearchResult]:
+    """The best passages for a query in the form in which the tool returns them.
+
+    Raises:
+        QueryError: the query cannot be searched for.
+    """
+    return [
+        SearchResult(
+            title=p.title if p.heading == p.title else f"{p.title}: {p.heading}",
+            url=p.path,
+            text=p.text,
+            score=hit.score,
+        )
+        for hit in index.search(query)
+        for p in (hit.passage,)
+    ]
 
 
 def make_server() -> MCPServer:
@@ -56,27 +75,19 @@ def make_server() -> MCPServer:
     )
     async def search_docs(query: str) -> list[SearchResult]:
         try:
-            hits = index.search(query)
+            return search(index, query)
         except QueryError as error:
             raise ToolError(str(error)) from error
-        return [
-            SearchResult(
-                title=p.title if p.heading == p.title else f"{p.title}: {p.heading}",
-                url=p.path,
-                text=p.text,
-                score=hit.score,
-            )
-            for hit in hits
-            for p in (hit.passage,)
-        ]
-
-    @server.custom_route("/health", methods=["GET"])
-    async def health(_: Request) -> Response:
-        return JSONResponse({"status": "ok", "server": NAME, "pages": len(pages)})
 
     return server
 
 
+async def report_health(_: Request) -> Response:
+    return JSONResponse({"status": "ok", "server": NAME})
+
+
 def make_app() -> Starlette:
     """Streamable HTTP at /mcp, stateless: no session to lose, so a client may reconnect at any time."""
-    return make_server().streamable_http_app(stateless_http=True, json_response=True)
+    app = make_server().streamable_http_app(stateless_http=True, json_response=True)
+    app.router.routes.append(Route("/health", report_health))
+    return app
