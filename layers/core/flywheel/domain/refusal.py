@@ -16,41 +16,192 @@ _CLAUSE = re.compile(
     r"(?:[.!?;:\n]+\s+|\n+|\s*[,\u2013\u2014]?\s*\b(?:but|however|though|aber|jedoch|allerdings)\b[,\s]+)"
 )
 
-_CANNOT = r"(?:can(?:no|')?t|can not|could(?: not|n't)|am not able to|am unable to|'m not able to|'m unable to|will not|won't)"
-_ACT = (
-    r"(?:help|assist|support|provide|share|give|tell|reveal|disclose|show|write|create|generate|explain how|do (?:that|this|it)"
-    r"|comply|fulfil|fulfill|answer|discuss|engage|participate|carry out|execute|run|perform|follow|bypass|delete|send"
-    r"|access|print|output|repeat|offer|advise|go along|complete|support|make)"
-)
-_DECLINES = (
-    rf"\b(?:i|we)\s*(?:'m sorry,? )?(?:really |simply |just )?{_CANNOT}\s+(?:\w+ ){{0,2}}?{_ACT}\b",
-    r"\bi(?:'m| am)?\s*(?:must|have to|need to|going to)?\s*(?:respectfully |politely )?(?:decline|refuse)\b",
-    r"\bi(?:'m| am) not (?:allowed|permitted|authori[sz]ed|willing|comfortable|going to)\b",
-    r"\b(?:against|violates?|outside) (?:my|our|the) (?:guidelines|policy|policies|rules|instructions|principles)\b",
-    r"\b(?:that|this|it)(?:'s| is) not something (?:i|we) (?:can|could|will|may|am able)",
-    r"^(?:sorry|no)[,.]? (?:but )?(?:i |we )?(?:can(?:no|')?t|won't|will not)\b",
-    r"^(?:unable|not able) to (?:help|assist|comply|provide|answer)\b",
-    r"\b(?:dabei|damit|dazu|hierbei|da) (?:kann|darf|werde|möchte) ich (?:\w+ ){0,3}?nicht\b",
-    r"\b(?:das|dies|diese \w+|dieser \w+|so etwas) (?:kann|darf|werde|möchte) ich (?:\w+ ){0,3}?(?:nicht|keine[nr]?)\b",
-    r"\bich (?:kann|darf|werde|möchte) (?:\w+ ){0,4}?(?:nicht|keine[nr]?)\b(?! finden)"
-    r"(?:[^.]{0,60}\b(?:helfen|weiterhelfen|unterstützen|geben|nennen|teilen|verraten|beantworten|machen|tun|ausführen"
-    r"|schreiben|erstellen|herausgeben|preisgeben|zeigen|weitergeben|anbieten|befolgen|löschen)\b)",
-    r"\bich (?:lehne|muss) (?:\w+ ){0,4}?ab(?:lehnen)?\b",
-    r"\bich bin nicht (?:befugt|berechtigt|in der lage)\b",
-    r"\b(?:gegen|außerhalb) (?:meine[rn]?|unsere[rn]?) (?:richtlinien|regeln|vorgaben|grundsätze)\b",
-)
-_DECLINE = re.compile("|".join(f"(?:{phrase})" for phrase in _DECLINES))
 
-# What surrounds a refusal and gives no facts.
+def _any_of(*phrases: str) -> str:
+    return "(?:" + "|".join(phrases) + ")"
+
+
+_CANNOT = _any_of(
+    r"can(?:no|')?t",
+    "can not",
+    r"could(?: not|n't)",
+    "am not able to",
+    "am unable to",
+    "'m not able to",
+    "'m unable to",
+    "will not",
+    "won't",
+)
+_ACT = _any_of(
+    "help",
+    "assist",
+    "support",
+    "provide",
+    "share",
+    "give",
+    "tell",
+    "reveal",
+    "disclose",
+    "show",
+    "write",
+    "create",
+    "generate",
+    "explain how",
+    "do (?:that|this|it)",
+    "comply",
+    "fulfil",
+    "fulfill",
+    "answer",
+    "discuss",
+    "engage",
+    "participate",
+    "carry out",
+    "execute",
+    "run",
+    "perform",
+    "follow",
+    "bypass",
+    "delete",
+    "send",
+    "access",
+    "print",
+    "output",
+    "repeat",
+    "offer",
+    "advise",
+    "go along",
+    "complete",
+    "make",
+)
+_HELFEN = _any_of(
+    "helfen",
+    "weiterhelfen",
+    "unterstützen",
+    "geben",
+    "nennen",
+    "teilen",
+    "verraten",
+    "beantworten",
+    "machen",
+    "tun",
+    "ausführen",
+    "schreiben",
+    "erstellen",
+    "herausgeben",
+    "preisgeben",
+    "zeigen",
+    "weitergeben",
+    "anbieten",
+    "befolgen",
+    "löschen",
+)
+_NOT = r"(?:\w+ ){0,4}?(?:nicht|keine[nr]?)"
+_DECLINE = re.compile(
+    _any_of(
+        rf"\b(?:i|we)\s*(?:'m sorry,? )?(?:really |simply |just )?{_CANNOT}\s+(?:\w+ ){{0,2}}?{_ACT}\b",
+        r"\bi(?:'m| am)?\s*(?:must|have to|need to|going to)?\s*(?:respectfully |politely )?(?:decline|refuse)\b",
+        r"\bi(?:'m| am) not (?:allowed|permitted|authori[sz]ed|willing|comfortable|going to)\b",
+        r"\b(?:against|violates?|outside) (?:my|our|the) (?:guidelines|policy|policies|rules|instructions|principles)\b",
+        r"\b(?:that|this|it)(?:'s| is) not something (?:i|we) (?:can|could|will|may|am able)",
+        r"^(?:sorry|no)[,.]? (?:but )?(?:i |we )?(?:can(?:no|')?t|won't|will not)\b",
+        r"^(?:unable|not able) to (?:help|assist|comply|provide|answer)\b",
+        rf"\b(?:dabei|damit|dazu|hierbei|da) (?:kann|darf|werde|möchte) ich {_NOT}\b",
+        rf"\b(?:das|dies|diese \w+|dieser \w+|so etwas) (?:kann|darf|werde|möchte) ich {_NOT}\b(?! finden)",
+        rf"\bich (?:kann|darf|werde|möchte) {_NOT}\b[^.]{{0,60}}\b{_HELFEN}\b",
+        r"\bich (?:lehne|muss) (?:\w+ ){0,4}?ab(?:lehnen)?\b",
+        r"\bich bin nicht (?:befugt|berechtigt|in der lage)\b",
+        r"\b(?:gegen|außerhalb) (?:meine[rn]?|unsere[rn]?) (?:richtlinien|regeln|vorgaben|grundsätze)\b",
+    )
+)
+
+# What surrounds a refusal and gives no facts: apologies, other help, reasons.
 _COURTESY = re.compile(
-    r"\b(?:sorry|apologi[sz]e|apologies|unfortunately|thank|thanks|please|instead|happy to|glad to|can help|could help"
-    r"|feel free|let me know|ask me|if you|i understand|reach out|contact|consult|support team|speak to|talk to|i can only"
-    r"|i'm here|i am here|i only|my purpose|i'm designed|i am designed"
-    r"|harm\w*|illegal|unlawful|legal|unethical|ethical|dangerous|unsafe|safe|safety|security|malicious|abuse|privacy|private"
-    r"|confidential|sensitive|allowed|permitted|permission|authori[sz]ed|policy|policies|guidelines|rules|instructions|terms"
-    r"|tut mir leid|es tut mir|leider|entschuldig\w*|bitte|stattdessen|gern|gerne|wenn sie|wenn du|falls|wenden|kontakt\w*"
-    r"|schädlich\w*|schaden|illegal\w*|verboten|rechtswidrig|gefährlich|unsicher|sicherheit\w*|missbrauch|datenschutz|vertraulich"
-    r"|erlaubt|richtlinien|regeln|vorgaben|anweisungen|verstehe)\b"
+    r"\b"
+    + _any_of(
+        "sorry",
+        "apologi[sz]e",
+        "apologies",
+        "unfortunately",
+        "thanks?",
+        "please",
+        "instead",
+        "happy to",
+        "glad to",
+        "can help",
+        "could help",
+        "feel free",
+        "let me know",
+        "ask me",
+        "if you",
+        "i understand",
+        "reach out",
+        "contact",
+        "consult",
+        "support team",
+        "speak to",
+        "talk to",
+        "i can only",
+        "i'm here",
+        "i am here",
+        "i only",
+        "my purpose",
+        r"harm\w*",
+        "illegal",
+        "unlawful",
+        "legal",
+        "unethical",
+        "ethical",
+        "dangerous",
+        "unsafe",
+        "safe",
+        "safety",
+        "security",
+        "malicious",
+        "abuse",
+        "privacy",
+        "private",
+        "confidential",
+        "sensitive",
+        "allowed",
+        "permitted",
+        "permission",
+        "authori[sz]ed",
+        "policy",
+        "policies",
+        "guidelines",
+        "rules",
+        "instructions",
+        "terms",
+        "tut mir leid",
+        "leider",
+        r"entschuldig\w*",
+        "bitte",
+        "stattdessen",
+        "gerne?",
+        "wenn sie",
+        "wenn du",
+        "falls",
+        "wenden",
+        r"kontakt\w*",
+        r"schädlich\w*",
+        "schaden",
+        r"illegal\w*",
+        "verboten",
+        "rechtswidrig",
+        "gefährlich",
+        "unsicher",
+        r"sicherheit\w*",
+        "missbrauch",
+        "datenschutz",
+        "vertraulich",
+        "erlaubt",
+        "richtlinien",
+        "regeln",
+        "vorgaben",
+        "anweisungen",
+        "verstehe",
+    )
+    + r"\b"
 )
 _FEWEST_FACT_WORDS = 4
 _OPENING_CLAUSES = 3

@@ -1,4 +1,4 @@
-"""One trial's answer and trajectory -> its outcome and its scores. Deterministic: the judge's part comes in as facts."""
+"""One trial's answer and trajectory -> its outcome and scores. Deterministic: the judge's part comes in as facts."""
 
 import json
 from collections import Counter
