@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import openai
 from autoevals.llm import Factuality
@@ -49,6 +49,14 @@ class _Attempts:
 _attempts: ContextVar[_Attempts] = ContextVar("attempts")
 
 
+def judge_client(*, base_url: str, api_key: str, call_timeout_s: float = 30.0) -> openai.AsyncOpenAI:
+    """Client of the judge's endpoint. Never without its own URL: autoevals' default would send the data elsewhere.
+
+    `call_timeout_s` bounds one request. It does not retry: waiting is this module's business.
+    """
+    return openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=call_timeout_s, max_retries=0)
+
+
 class FactualityJudge:
     """Judges one fact at a time; concurrent calls are meant, up to `concurrency` are in flight.
 
@@ -73,24 +81,6 @@ class FactualityJudge:
         llm = LLMClient(openai=client, is_async=True)
         llm.complete = self._complete
         self._evaluator = Factuality(model=model_id, client=llm, temperature=0)
-
-    @classmethod
-    def over_http(
-        cls,
-        *,
-        base_url: str,
-        api_key: str,
-        model_id: str,
-        choice_scores: Mapping[str, float],
-        call_timeout_s: float = 30.0,
-        deadline_s: float = 60.0,
-        concurrency: int = 100,
-    ) -> Self:
-        """`call_timeout_s` bounds one request, `deadline_s` one judgement with all its waiting."""
-        client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key, timeout=call_timeout_s, max_retries=0)
-        return cls(
-            client, model_id=model_id, choice_scores=choice_scores, deadline_s=deadline_s, concurrency=concurrency
-        )
 
     async def judge(self, question: str, fact: str, answer: str) -> FactScore | JudgementFailure:
         """Ask how `answer` covers `fact`; a failure says so as a value, within the deadline."""

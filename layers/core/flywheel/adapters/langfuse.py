@@ -51,6 +51,20 @@ class LangfuseCredentials:
             raise ValueError("LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY must not be empty")
 
 
+def credentials(parameter: Callable[[str], str]) -> LangfuseCredentials:
+    """Read host and keys by their names, LANGFUSE_HOST and so on, from wherever `parameter` looks.
+
+    Raises:
+        InvalidRequestError: what was found cannot be credentials.
+    """
+    try:
+        return LangfuseCredentials(
+            parameter("LANGFUSE_HOST"), parameter("LANGFUSE_PUBLIC_KEY"), parameter("LANGFUSE_SECRET_KEY")
+        )
+    except ValueError as error:
+        raise InvalidRequestError(f"{error}; set it in the SSM parameters of this stack") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One HTTP response; header names are lower case."""

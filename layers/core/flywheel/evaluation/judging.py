@@ -1,9 +1,23 @@
 """Judgements of one shard: each distinct (question, fact, answer) is asked once, however many trials need it."""
 
 import asyncio
+from collections.abc import Callable
 
 from flywheel.domain.outcome import FactScore
 from flywheel.evaluation.ports import Judge, JudgementFailure
+
+
+class JudgeLoadedBeside:
+    """A `Judge` that is loaded in a thread while the agent answers; autoevals and openai take a second to import.
+
+    Make it inside the event loop in which it judges.
+    """
+
+    def __init__(self, load: Callable[[], Judge]) -> None:
+        self._loading = asyncio.create_task(asyncio.to_thread(load))
+
+    async def judge(self, question: str, fact: str, answer: str) -> FactScore | JudgementFailure:
+        return await (await asyncio.shield(self._loading)).judge(question, fact, answer)
 
 
 class SharedJudgements:

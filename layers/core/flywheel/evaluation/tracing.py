@@ -74,7 +74,7 @@ def experiments(plan: GatePlan, *, dataset_id: str, environment: str) -> dict[Ar
             dataset_id=dataset_id,
             dataset_version=plan.dataset_version,
             environment=environment,
-            release=arm.candidate.image_digest,
+            release=arm.candidate.candidate_id,
             metadata=_about(plan, arm.arm, arm.candidate),
         )
         for arm in plan.arms

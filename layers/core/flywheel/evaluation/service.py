@@ -1,0 +1,161 @@
+"""Shard pointer -> plan, shard and runtimes looked up, the shard carried out, a summary."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from flywheel.domain.outcome import Arm
+from flywheel.domain.plan import GatePlan, Shard, load_shard
+from flywheel.domain.prices import PriceTable, cost_usd
+from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError
+from flywheel.evaluation.delivery import Delivery
+from flywheel.evaluation.instrument import judge_spec
+from flywheel.evaluation.judging import JudgeLoadedBeside, SharedJudgements
+from flywheel.evaluation.ports import Judge, ScoreSink, SpanSink
+from flywheel.evaluation.shard import Limits, ShardRun, ShardSummary, finished_earlier
+from flywheel.evaluation.tracing import Experiment, experiments
+from flywheel.evaluation.trial import ArmUnderTest, TrialRunner
+from flywheel.evidence import GateEvidence, shard_key
+from flywheel.ports import AgentInvoker, GateStore, ObjectStore
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What only the running function knows. `runtime_arn` makes the ARN of a runtime of this account from its id."""
+
+    remaining_s: Callable[[], float]
+    runtime_arn: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Langfuse:
+    """Where spans and scores go. `dataset_id` asks for Langfuse's id of a dataset, within its own short deadline."""
+
+    spans: SpanSink
+    scores: ScoreSink
+    dataset_id: Callable[[str], str]
+    environment: str
+
+
+class ShardEvaluator:
+    """Evaluates shards, one at a time; kept between invocations of a warm function."""
+
+    def __init__(
+        self,
+        *,
+        store: ObjectStore,
+        gates: GateStore,
+        invoker: AgentInvoker,
+        load_judge: Callable[[Mapping[str, float]], Judge],
+        judge_model_id: str,
+        langfuse: Callable[[], Langfuse],
+        prices: PriceTable,
+        limits: Limits,
+        invoke_timeout_s: float,
+    ) -> None:
+        """`load_judge` makes the judge for given choice scores; it may take a second and runs in a thread."""
+        self._store = store
+        self._evidence = GateEvidence(store)
+        self._gates = gates
+        self._invoker = invoker
+        self._load_judge = load_judge
+        self._judge_model_id = judge_model_id
+        self._langfuse = langfuse
+        self._prices = prices
+        self._limits = limits
+        self._invoke_timeout_s = invoke_timeout_s
+        # One thread for each invocation that may be in flight: boto3 blocks.
+        self._invoking = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="invoke")
+
+    async def evaluate(self, gate_id: str, key: str, invocation: Invocation) -> ShardSummary:
+        """Carry out the shard, unless its results are there already.
+
+        Raises:
+            NotFoundError: the plan or the shard is not there.
+            TransientError: time is up; the next attempt goes on from the checkpoint.
+            InvalidRequestError: plan and function do not fit together; says how.
+        """
+        if (earlier := await asyncio.to_thread(finished_earlier, self._store, gate_id, key)) is not None:
+            return earlier
+        plan, shard, langfuse, runtimes = await asyncio.gather(
+            asyncio.to_thread(self._evidence.plan, gate_id),
+            asyncio.to_thread(self._shard, gate_id, key),
+            asyncio.to_thread(self._langfuse),
+            asyncio.to_thread(self._runtime_ids, gate_id),
+        )
+        self._check_judge(plan)
+        judge = SharedJudgements(JudgeLoadedBeside(lambda: self._load_judge(plan.policy.choice_scores)))
+        dataset_id = await asyncio.to_thread(self._dataset_id, langfuse, plan)
+        of_arms = experiments(plan, dataset_id=dataset_id, environment=langfuse.environment)
+        items = {item.item_id: item for item in plan.items}
+        runner = TrialRunner(
+            gate_id=gate_id,
+            items=items,
+            arms=self._arms(plan, shard, runtimes, of_arms, invocation),
+            policy=plan.policy,
+            invoker=self._invoker,
+            executor=self._invoking,
+            judge=judge,
+            cost=lambda model_id, usage: cost_usd(self._prices, model_id, usage),
+            invoke_timeout_s=self._invoke_timeout_s,
+        )
+        run = ShardRun(shard, runner=runner, store=self._store, limits=self._limits, remaining_s=invocation.remaining_s)
+        try:
+            async with Delivery(langfuse.spans, langfuse.scores, of_arms, items) as delivery:
+                summary = await run.carry_out(delivery)
+                for trouble in delivery.troubles[:5]:
+                    logger.warning("Langfuse", extra={"trouble": trouble})
+                return summary
+        finally:
+            judge.close()
+
+    def _shard(self, gate_id: str, key: str) -> Shard:
+        shard = load_shard(self._store.read(shard_key(gate_id, key)))
+        if (shard.gate_id, shard.key) != (gate_id, key):
+            raise InvalidRequestError(f"{shard_key(gate_id, key)} is the shard {shard.key!r} of gate {shard.gate_id!r}")
+        return shard
+
+    def _runtime_ids(self, gate_id: str) -> dict[Arm, str]:
+        row = self._gates.get(gate_id)
+        if row is None:
+            raise NotFoundError(f"gate {gate_id} has no record: it was never planned in this environment")
+        return {arm: found.runtime_id for arm, found in row.arms.items() if found.runtime_id}
+
+    def _arms(
+        self,
+        plan: GatePlan,
+        shard: Shard,
+        runtime_ids: Mapping[Arm, str],
+        of_arms: Mapping[Arm, Experiment],
+        invocation: Invocation,
+    ) -> dict[Arm, ArmUnderTest]:
+        arms: dict[Arm, ArmUnderTest] = {}
+        for arm in {line.arm for line in shard.lines}:
+            planned = plan.arm(arm)
+            if planned is None:
+                raise InvalidRequestError(f"shard {shard.key} names arm {arm!r}, which the plan does not have")
+            if arm not in runtime_ids:
+                raise NotFoundError(f"arm {arm!r} of gate {plan.gate_id} has no runtime: it was not deployed")
+            arn = invocation.runtime_arn(runtime_ids[arm])
+            arms[arm] = ArmUnderTest(arn, planned.candidate.model_id, of_arms[arm])
+        return arms
+
+    def _dataset_id(self, langfuse: Langfuse, plan: GatePlan) -> str:
+        try:
+            return langfuse.dataset_id(plan.dataset_name)
+        except FlywheelError as error:
+            # Evaluation goes on: the results are what a verdict is made of, the links are for people.
+            logger.warning("dataset is not linked to the experiment", extra={"reason": str(error)})
+            return ""
+
+    def _check_judge(self, plan: GatePlan) -> None:
+        ours = judge_spec(self._judge_model_id, plan.policy.choice_scores)
+        if ours != plan.judge:
+            raise InvalidRequestError(
+                f"the plan was made for judge {plan.judge.model_id} version {plan.judge.version}, this function has "
+                f"{ours.model_id} version {ours.version}: start the gate again"
+            )
