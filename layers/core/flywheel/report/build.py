@@ -4,12 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from math import fsum
 from typing import Any
 
 from flywheel.domain.outcome import Arm, TrialRecord
 from flywheel.domain.plan import ArmPlan, GatePlan
+from flywheel.domain.reliability import item_reliability, passes
 from flywheel.domain.verdict import Verdict
-from flywheel.report.failures import Threshold, failed_items
+from flywheel.report.failures import failed_items
 from flywheel.report.figures import arm_figures, differences, error_rows, metric_rows, named
 from flywheel.report.model import (
     SCHEMA_VERSION,
@@ -26,6 +28,7 @@ from flywheel.report.text import one_line, shorten
 from flywheel.report.wording import first_words, headline, meaning, next_step, wording
 
 REASON_TEXT = 600
+MOST_TRIALS = 10
 
 
 def build_report(
@@ -91,7 +94,7 @@ def build_report(
         judge_model_id=plan.judge.model_id,
         judge_version=plan.judge.version,
         primary_metric=plan.policy.primary_metric,
-        pass_threshold=plan.policy.must_pass_score,
+        pass_score=plan.policy.must_pass_score,
         metrics=metric_rows(plan, distinct),
         arms=figures,
         invocations=sum(f.trials for f in figures),
@@ -160,34 +163,31 @@ def _derived_promotion(plan: GatePlan, verdict: Verdict, *, promoted: bool) -> P
 
 
 def reliability(plan: GatePlan, records: Sequence[TrialRecord], arm: Arm) -> ReliabilityRow | None:
-    """How steady one arm was over the trials of each item; None when it has no trial with the primary score."""
-    threshold = Threshold(plan.policy.primary_metric, plan.policy.must_pass_score)
-    passes: dict[str, list[bool]] = {}
-    for record in records:
-        if record.key.arm == arm and threshold.judged(record):
-            passes.setdefault(record.key.item_id, []).append(not threshold.failed(record))
-    if not passes:
+    """How steady one arm was over the trials of each item; None when no trial of it could be judged."""
+    pass_score = plan.policy.must_pass_score
+    items = [i for i in item_reliability(plan.items, records, arm=arm, pass_score=pass_score) if i.trials]
+    if not items:
         return None
-    flipped, _ = named(sorted(item for item, trials in passes.items() if any(trials) and not all(trials)))
+    most = min(MOST_TRIALS, max(i.trials for i in items))
+    hats = [[hat for i in items if (hat := i.pass_hat(k)) is not None] for k in range(1, most + 1)]
+    flipped, _ = named(i.item_id for i in items if i.flips)
     return ReliabilityRow(
         arm=arm,
-        items=len(passes),
-        trials_per_item=max(len(trials) for trials in passes.values()),
-        threshold=threshold.score,
-        pass_any=sum(any(trials) for trials in passes.values()) / len(passes),
-        pass_all=sum(all(trials) for trials in passes.values()) / len(passes),
-        flips=sum(any(trials) and not all(trials) for trials in passes.values()),
+        items=len(items),
+        trials_per_item=max(i.trials for i in items),
+        pass_score=pass_score,
+        pass_hat=tuple(fsum(hat) / len(hat) for hat in hats),
+        flips=sum(i.flips for i in items),
         flipped_items=flipped,
     )
 
 
 def _muted_rows(plan: GatePlan, records: Sequence[TrialRecord]) -> tuple[MutedRow, ...]:
     """A muted item counts as failed by the policy's own rule: fewer than k of its trials passed."""
-    threshold = Threshold(plan.policy.primary_metric, plan.policy.must_pass_score)
     rows = []
     for muted in plan.muted:
         own = [r for r in records if r.key.arm == "candidate" and r.key.item_id == muted.item_id]
-        passed = sum(not threshold.failed(r) for r in own)
+        passed = sum(passes(r, plan.policy.must_pass_score) is True for r in own)
         failed = passed < plan.policy.must_pass_k if own else None
         rows.append(MutedRow(one_line(muted.item_id, 120), muted.until, shorten(muted.reason, REASON_TEXT), failed))
     return tuple(rows)

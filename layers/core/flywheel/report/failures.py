@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.plan import GatePlan
+from flywheel.domain.reliability import passes
 from flywheel.report.figures import item_scores, of_arm
 from flywheel.report.model import FactRow, FailedItem, FailedTrial, StepRow
 from flywheel.report.text import one_line, shorten
@@ -20,33 +20,17 @@ FACTS_SHOWN = 40
 SHORT_TEXT = 600
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """A trial passes when its `metric` reaches `score`; a trial without that metric is not judged by it.
-
-    A trial that the judge could not score is no failure of the agent: it is not judged either.
-    """
-
-    metric: str
-    score: float
-
-    def judged(self, record: TrialRecord) -> bool:
-        return record.error.stage != "judge" if record.error is not None else self.metric in record.scores
-
-    def failed(self, record: TrialRecord) -> bool:
-        return self.judged(record) and record.scores.get(self.metric, -1.0) < self.score
-
-    def worth_showing(self, record: TrialRecord) -> bool:
-        """Failed, or errored in whatever stage: both want to be looked at."""
-        return record.outcome == "errored" or self.failed(record)
+def failed(record: TrialRecord, pass_score: float) -> bool:
+    """The trial did not pass by the policy's own rule; where the judge could not say, it has not failed."""
+    return passes(record, pass_score) is False
 
 
 def failed_items(
     plan: GatePlan, records: Sequence[TrialRecord], named: Collection[str], trace_url: Callable[[str], str] | None
 ) -> tuple[tuple[FailedItem, ...], int]:
     """Items of which a trial of the candidate failed, or that a reason names, the worst first; and how many more."""
-    threshold = Threshold(plan.policy.primary_metric, plan.policy.must_pass_score)
-    incumbent = item_scores(records, "incumbent", threshold.metric)
+    pass_score, metric = plan.policy.must_pass_score, plan.policy.primary_metric
+    incumbent = item_scores(records, "incumbent", metric)
     own: dict[str, list[TrialRecord]] = defaultdict(list)
     for record in of_arm(records, "candidate"):
         own[record.key.item_id].append(record)
@@ -54,20 +38,22 @@ def failed_items(
     rows: list[tuple[tuple[bool, bool, float, str], FailedItem]] = []
     for item in plan.items:
         trials = sorted(own[item.item_id], key=lambda r: r.key.trial)
-        shown = [r for r in trials if threshold.worth_showing(r)] or (trials if item.item_id in named else [])
+        shown = [r for r in trials if r.outcome == "errored" or failed(r, pass_score)] or (
+            trials if item.item_id in named else []
+        )
         if not shown:
             continue
         row = _failed_item(
             item,
             trials,
             shown,
-            threshold,
+            plan,
             trace_url=trace_url,
             muted=item.item_id in muted,
             incumbent=incumbent.get(item.item_id),
         )
-        score = min((r.scores.get(threshold.metric, 0.0) for r in shown), default=0.0)
-        rows.append(((not item.must_pass, row.errored == row.trials, score, item.item_id), row))
+        worst = min((r.scores.get(metric, 0.0) for r in shown), default=0.0)
+        rows.append(((not item.must_pass, row.errored == row.trials, worst, item.item_id), row))
     ordered = [row for _, row in sorted(rows, key=lambda pair: pair[0])]
     return tuple(ordered[:FAILED_ITEMS]), max(0, len(ordered) - FAILED_ITEMS)
 
@@ -76,7 +62,7 @@ def _failed_item(
     item: GoldenItem,
     trials: Sequence[TrialRecord],
     shown: Sequence[TrialRecord],
-    threshold: Threshold,
+    plan: GatePlan,
     *,
     trace_url: Callable[[str], str] | None,
     muted: bool,
@@ -93,19 +79,19 @@ def _failed_item(
         expected_search_term=None if item.search_term is None else one_line(item.search_term),
         must_refuse=item.must_refuse,
         errored=sum(r.outcome == "errored" for r in trials),
-        failed=sum(threshold.failed(r) for r in trials),
+        failed=sum(failed(r, plan.policy.must_pass_score) for r in trials),
         trials=len(trials),
         incumbent=incumbent,
-        failures=tuple(_failed_trial(r, threshold, trace_url) for r in shown[:TRIALS_SHOWN]),
+        failures=tuple(_failed_trial(r, plan.policy.primary_metric, trace_url) for r in shown[:TRIALS_SHOWN]),
     )
 
 
-def _failed_trial(record: TrialRecord, threshold: Threshold, trace_url: Callable[[str], str] | None) -> FailedTrial:
+def _failed_trial(record: TrialRecord, metric: str, trace_url: Callable[[str], str] | None) -> FailedTrial:
     error = record.error
     return FailedTrial(
         trial=record.key.trial,
         outcome=record.outcome,
-        score=record.scores.get(threshold.metric),
+        score=record.scores.get(metric),
         scores=dict(record.scores),
         facts=tuple(
             FactRow(

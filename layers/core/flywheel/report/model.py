@@ -122,18 +122,18 @@ class ArmFigures:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityRow:
-    """How steady one arm is. An item passes a trial when the primary score reaches `threshold`.
+    """How steady one arm is. An item passes a trial with a score of `pass_score` or more.
 
-    `pass_all` is the share of items that passed every one of their trials (pass^k), `flips` counts items that passed
-    some trials and failed others. An errored trial did not pass; one that the judge could not score does not count.
+    `pass_hat[k - 1]` is pass^k: the chance that k trials of an item all pass, mean over the items. `flips` counts
+    items that passed some trials and failed others. An errored trial did not pass; one that the judge could not score
+    does not count.
     """
 
     arm: Arm
     items: int
     trials_per_item: int
-    threshold: float
-    pass_any: float
-    pass_all: float
+    pass_score: float
+    pass_hat: tuple[float, ...]
     flips: int
     flipped_items: tuple[str, ...]
 
@@ -252,7 +252,7 @@ class Report:
     judge_model_id: str
     judge_version: str
     primary_metric: str
-    pass_threshold: float
+    pass_score: float
     metrics: tuple[MetricRow, ...]
     arms: tuple[ArmFigures, ...]
     invocations: int

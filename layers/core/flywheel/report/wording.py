@@ -63,6 +63,21 @@ _WORDINGS = {
     "gate_failed": Wording(
         "The gate itself broke", "Read the message and the execution of the state machine; then start the gate again."
     ),
+    "undecided": Wording("Undecided", "The evidence does not settle it either way. " + _RUN_AGAIN),
+    "must_pass_muted": Wording("A muted regression test failed", "Nothing now; it counts again after its date."),
+    "cost_unknown": Wording("The cost is not known", "Add the model to `prices.json` so that its budget is checked."),
+    "cost_cap": Wording("Too expensive to start", "See `flywheel gate plan`; raise usd_per_gate or use fewer items."),
+    "gates_per_day": Wording("Too many gates today", "Wait for the next UTC day, or raise gates_per_day."),
+    "image_not_found": Wording("The image is not there", "Push it first: `flywheel push`."),
+    "no_production": Wording("Nothing is in production", "Push an image first: `flywheel push`."),
+    "invalid_policy": Wording(
+        "The policy is invalid", "Correct the SSM parameter `policy`, then start the gate again."
+    ),
+    "invalid_agent_settings": Wording("The agent's settings are invalid", "Correct the SSM parameter `agent`."),
+    "invalid_mutes": Wording("The mutes are invalid", "Correct the SSM parameter `mutes`."),
+    "dataset_missing": Wording("The dataset is missing", "Import it: `flywheel dataset import FILE`."),
+    "dataset_invalid": Wording("The dataset is invalid", "Correct the item in Langfuse, then start the gate again."),
+    "unknown_items": Wording("Items are not known", "`flywheel dataset list` shows what there is."),
     "aborted": Wording("The gate was stopped", _RUN_AGAIN),
     "timed_out": Wording("The gate ran out of time", _RUN_AGAIN),
 }
