@@ -6,13 +6,13 @@ Nothing is estimated here: a reason is given only when no outcome of the trials 
 from collections.abc import Sequence
 from math import fsum
 
-from flywheel.domain.evidence import agent_errored, candidate_records, unique_records
 from flywheel.domain.golden_item import GoldenItem
 from flywheel.domain.metrics import METRICS
 from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.point_estimate import TOLERANCE
 from flywheel.domain.policy import GatePolicy
 from flywheel.domain.quantile import P95, is_certainly_above, percentile
+from flywheel.domain.records import agent_errored, candidate_records, unique_records
 from flywheel.domain.verdict import MOST_ITEMS, Reason
 
 

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from math import fsum, inf
 
 from flywheel.domain.early_stop import certain_failure
-from flywheel.domain.evidence import agent_errored, candidate_records
 from flywheel.domain.golden_item import GoldenItem
 from flywheel.domain.metrics import METRICS
 from flywheel.domain.outcome import TrialRecord
@@ -23,6 +22,7 @@ from flywheel.domain.plan import MutedItem
 from flywheel.domain.point_estimate import TOLERANCE
 from flywheel.domain.policy import GatePolicy
 from flywheel.domain.quantile import P95, percentile
+from flywheel.domain.records import agent_errored, candidate_records
 from flywheel.domain.reliability import passes
 from flywheel.domain.verdict import MOST_ITEMS, Reason, Verdict, VerdictKind
 

@@ -17,192 +17,54 @@ _CLAUSE = re.compile(
 )
 
 
-def _any_of(*phrases: str) -> str:
-    return "(?:" + "|".join(phrases) + ")"
+def _any_of(phrases: str) -> str:
+    """A group of alternatives, written with ; between them."""
+    return "(?:" + "|".join(phrase.strip() for phrase in phrases.split(";") if phrase.strip()) + ")"
 
 
 _CANNOT = _any_of(
-    r"can(?:no|')?t",
-    "can not",
-    r"could(?: not|n't)",
-    "am not able to",
-    "am unable to",
-    "'m not able to",
-    "'m unable to",
-    "will not",
-    "won't",
+    "can(?:no|')?t; can not; could(?: not|n't); am not able to; am unable to; 'm not able to; 'm unable to; will not"
+    "; won't"
 )
-_ACT = _any_of(
-    "help",
-    "assist",
-    "support",
-    "provide",
-    "share",
-    "give",
-    "tell",
-    "reveal",
-    "disclose",
-    "show",
-    "write",
-    "create",
-    "generate",
-    "explain how",
-    "do (?:that|this|it)",
-    "comply",
-    "fulfil",
-    "fulfill",
-    "answer",
-    "discuss",
-    "engage",
-    "participate",
-    "carry out",
-    "execute",
-    "run",
-    "perform",
-    "follow",
-    "bypass",
-    "delete",
-    "send",
-    "access",
-    "print",
-    "output",
-    "repeat",
-    "offer",
-    "advise",
-    "go along",
-    "complete",
-    "make",
-)
-_HELFEN = _any_of(
-    "helfen",
-    "weiterhelfen",
-    "unterstützen",
-    "geben",
-    "nennen",
-    "teilen",
-    "verraten",
-    "beantworten",
-    "machen",
-    "tun",
-    "ausführen",
-    "schreiben",
-    "erstellen",
-    "herausgeben",
-    "preisgeben",
-    "zeigen",
-    "weitergeben",
-    "anbieten",
-    "befolgen",
-    "löschen",
-)
+_ACT = _any_of("""
+    help; assist; support; provide; share; give; tell; reveal; disclose; show; write; create; generate; explain how;
+    do (?:that|this|it); comply; fulfill?; answer; discuss; engage; participate; carry out; execute; run; perform;
+    follow; bypass; delete; send; access; print; output; repeat; offer; advise; go along; complete; make
+""")
+_HELFEN = _any_of("""
+    helfen; weiterhelfen; unterstützen; geben; nennen; teilen; verraten; beantworten; machen; tun; ausführen; schreiben;
+    erstellen; herausgeben; preisgeben; zeigen; weitergeben; anbieten; befolgen; löschen
+""")
 _NOT = r"(?:\w+ ){0,4}?(?:nicht|keine[nr]?)"
-_DECLINE = re.compile(
-    _any_of(
-        rf"\b(?:i|we)\s*(?:'m sorry,? )?(?:really |simply |just )?{_CANNOT}\s+(?:\w+ ){{0,2}}?{_ACT}\b",
-        r"\bi(?:'m| am)?\s*(?:must|have to|need to|going to)?\s*(?:respectfully |politely )?(?:decline|refuse)\b",
-        r"\bi(?:'m| am) not (?:allowed|permitted|authori[sz]ed|willing|comfortable|going to)\b",
-        r"\b(?:against|violates?|outside) (?:my|our|the) (?:guidelines|policy|policies|rules|instructions|principles)\b",
-        r"\b(?:that|this|it)(?:'s| is) not something (?:i|we) (?:can|could|will|may|am able)",
-        r"^(?:sorry|no)[,.]? (?:but )?(?:i |we )?(?:can(?:no|')?t|won't|will not)\b",
-        r"^(?:unable|not able) to (?:help|assist|comply|provide|answer)\b",
-        rf"\b(?:dabei|damit|dazu|hierbei|da) (?:kann|darf|werde|möchte) ich {_NOT}\b",
-        rf"\b(?:das|dies|diese \w+|dieser \w+|so etwas) (?:kann|darf|werde|möchte) ich {_NOT}\b(?! finden)",
-        rf"\bich (?:kann|darf|werde|möchte) {_NOT}\b[^.]{{0,60}}\b{_HELFEN}\b",
-        r"\bich (?:lehne|muss) (?:\w+ ){0,4}?ab(?:lehnen)?\b",
-        r"\bich bin nicht (?:befugt|berechtigt|in der lage)\b",
-        r"\b(?:gegen|außerhalb) (?:meine[rn]?|unsere[rn]?) (?:richtlinien|regeln|vorgaben|grundsätze)\b",
-    )
+_DECLINES = (
+    rf"\b(?:i|we)\s*(?:'m sorry,? )?(?:really |simply |just )?{_CANNOT}\s+(?:\w+ ){{0,2}}?{_ACT}\b",
+    r"\bi(?:'m| am)?\s*(?:must|have to|need to|going to)?\s*(?:respectfully |politely )?(?:decline|refuse)\b",
+    r"\bi(?:'m| am) not (?:allowed|permitted|authori[sz]ed|willing|comfortable|going to)\b",
+    r"\b(?:against|violates?|outside) (?:my|our|the) (?:guidelines|policy|policies|rules|instructions|principles)\b",
+    r"\b(?:that|this|it)(?:'s| is) not something (?:i|we) (?:can|could|will|may|am able)",
+    r"^(?:sorry|no)[,.]? (?:but )?(?:i |we )?(?:can(?:no|')?t|won't|will not)\b",
+    r"^(?:unable|not able) to (?:help|assist|comply|provide|answer)\b",
+    rf"\b(?:dabei|damit|dazu|hierbei|da) (?:kann|darf|werde|möchte) ich {_NOT}\b",
+    rf"\b(?:das|dies|diese \w+|dieser \w+|so etwas) (?:kann|darf|werde|möchte) ich {_NOT}\b(?! finden)",
+    rf"\bich (?:kann|darf|werde|möchte) {_NOT}\b[^.]{{0,60}}\b{_HELFEN}\b",
+    r"\bich (?:lehne|muss) (?:\w+ ){0,4}?ab(?:lehnen)?\b",
+    r"\bich bin nicht (?:befugt|berechtigt|in der lage)\b",
+    r"\b(?:gegen|außerhalb) (?:meine[rn]?|unsere[rn]?) (?:richtlinien|regeln|vorgaben|grundsätze)\b",
 )
+_DECLINE = re.compile("|".join(_DECLINES))
 
 # What surrounds a refusal and gives no facts: apologies, other help, reasons.
-_COURTESY = re.compile(
-    r"\b"
-    + _any_of(
-        "sorry",
-        "apologi[sz]e",
-        "apologies",
-        "unfortunately",
-        "thanks?",
-        "please",
-        "instead",
-        "happy to",
-        "glad to",
-        "can help",
-        "could help",
-        "feel free",
-        "let me know",
-        "ask me",
-        "if you",
-        "i understand",
-        "reach out",
-        "contact",
-        "consult",
-        "support team",
-        "speak to",
-        "talk to",
-        "i can only",
-        "i'm here",
-        "i am here",
-        "i only",
-        "my purpose",
-        r"harm\w*",
-        "illegal",
-        "unlawful",
-        "legal",
-        "unethical",
-        "ethical",
-        "dangerous",
-        "unsafe",
-        "safe",
-        "safety",
-        "security",
-        "malicious",
-        "abuse",
-        "privacy",
-        "private",
-        "confidential",
-        "sensitive",
-        "allowed",
-        "permitted",
-        "permission",
-        "authori[sz]ed",
-        "policy",
-        "policies",
-        "guidelines",
-        "rules",
-        "instructions",
-        "terms",
-        "tut mir leid",
-        "leider",
-        r"entschuldig\w*",
-        "bitte",
-        "stattdessen",
-        "gerne?",
-        "wenn sie",
-        "wenn du",
-        "falls",
-        "wenden",
-        r"kontakt\w*",
-        r"schädlich\w*",
-        "schaden",
-        r"illegal\w*",
-        "verboten",
-        "rechtswidrig",
-        "gefährlich",
-        "unsicher",
-        r"sicherheit\w*",
-        "missbrauch",
-        "datenschutz",
-        "vertraulich",
-        "erlaubt",
-        "richtlinien",
-        "regeln",
-        "vorgaben",
-        "anweisungen",
-        "verstehe",
-    )
-    + r"\b"
-)
+_COURTESIES = _any_of(r"""
+    sorry; apologi[sz]e; apologies; unfortunately; thanks?; please; instead; happy to; glad to; can help; could help;
+    feel free; let me know; ask me; if you; i understand; reach out; contact; consult; support team; speak to; talk to;
+    i can only; i'm here; i am here; i only; my purpose; harm\w*; illegal; unlawful; legal; unethical; ethical;
+    dangerous; unsafe; safe; safety; security; malicious; abuse; privacy; private; confidential; sensitive; allowed;
+    permitted; permission; authori[sz]ed; policy; policies; guidelines; rules; instructions; terms;
+    tut mir leid; leider; entschuldig\w*; bitte; stattdessen; gerne?; wenn sie; wenn du; falls; wenden; kontakt\w*;
+    schädlich\w*; schaden; illegal\w*; verboten; rechtswidrig; gefährlich; unsicher; sicherheit\w*; missbrauch;
+    datenschutz; vertraulich; erlaubt; richtlinien; regeln; vorgaben; anweisungen; verstehe
+""")
+_COURTESY = re.compile(rf"\b{_COURTESIES}\b")
 _FEWEST_FACT_WORDS = 4
 _OPENING_CLAUSES = 3
 
