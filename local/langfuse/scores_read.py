@@ -1,0 +1,233 @@
+"""Scores, the reading side: GET /v3/scores, and the scores shown beside experiments and traces."""
+
+import math
+import sqlite3
+from typing import Any
+
+from starlette.responses import Response
+
+from local.langfuse.call import Call
+from local.langfuse.clock import iso
+from local.langfuse.paging import decode_cursor, encode_cursor
+from local.langfuse.problems import invalid_data
+from local.langfuse.routing import Routes
+from local.langfuse.store import Where
+from local.langfuse.validation import (
+    Check,
+    Issue,
+    Path,
+    comma_list,
+    custom,
+    date,
+    groups,
+    no_discriminator,
+    number,
+    optional,
+    string,
+    whole_number,
+    wrong_type,
+)
+from local.langfuse.wire import from_json, json_reply, plain_number
+
+_NEWEST_FIRST = "timestamp_us DESC, id DESC"
+_DATA_TYPES = ("NUMERIC", "BOOLEAN", "CATEGORICAL", "TEXT", "CORRECTION")
+_SOURCES = ("API", "EVAL", "ANNOTATION")
+_COLUMNS = {
+    "id": "id",
+    "name": "name",
+    "source": "source",
+    "dataType": "data_type",
+    "environment": "environment",
+    "configId": "config_id",
+    "queueId": "queue_id",
+    "authorUserId": "author_user_id",
+    "traceId": "trace_id",
+    "sessionId": "session_id",
+    "observationId": "observation_id",
+    "experimentId": "run_id",
+}
+
+
+def add_routes(routes: Routes) -> None:
+    routes.add("GET", "/api/public/v3/scores", _list)
+
+
+def _choices(field: str, allowed: tuple[str, ...], shown: tuple[str, ...]) -> Check:
+    def check(value: Any, path: Path, issues: list[Issue]) -> list[str]:
+        names = [name.upper() for name in comma_list(value, path, issues)]
+        for name in names:
+            if name not in allowed:
+                issues.append(custom(f'Invalid {field} value: "{name}". Allowed: {", ".join(shown)}', path))
+        return names
+
+    return check
+
+
+def _decimal(value: Any, path: Path, issues: list[Issue]) -> float:
+    try:
+        parsed = float(value)
+    except (TypeError, ValueError):
+        parsed = math.nan
+    number(parsed, path, issues)
+    return parsed
+
+
+_QUERY: dict[str, Check] = {
+    **dict.fromkeys(_COLUMNS, optional(comma_list)),
+    "source": optional(_choices("source", _SOURCES, _SOURCES)),
+    "dataType": optional(_choices("dataType", _DATA_TYPES, _DATA_TYPES)),
+    "limit": whole_number(50, 1, 100),
+    "cursor": optional(string()),
+    "fields": groups(("core", "details", "subject", "annotation"), ("core",)),
+    "value": optional(string()),
+    "valueMin": optional(_decimal),
+    "valueMax": optional(_decimal),
+    "fromTimestamp": optional(date),
+    "toTimestamp": optional(date),
+}
+
+
+def _list(call: Call) -> Response:
+    query = call.query(_QUERY, strict=True)
+    _check_combination(query)
+    where = readable(call)
+    for key, column in _COLUMNS.items():
+        where.among(column, query[key])
+    where.between("timestamp_us", query["fromTimestamp"], query["toTimestamp"])
+    _add_values(where, query)
+    if query["cursor"] is not None:
+        where.add("(timestamp_us, id) < (?, ?)", *_position(query["cursor"]))
+    limit = query["limit"]
+    rows = list(call.store.select("scores", where, _NEWEST_FIRST, limit + 1))
+    meta: dict[str, Any] = {"limit": limit}
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        meta["cursor"] = encode_cursor({"v": 1, "lastTimestamp": last["timestamp_us"], "lastId": last["id"]})
+    return json_reply({"data": [shown(call, row, query["fields"]) for row in rows[:limit]], "meta": meta})
+
+
+def readable(call: Call) -> Where:
+    """Neither late nor deleted, at this moment."""
+    now = call.now_us()
+    where = Where()
+    where.add("visible_us <= ?", now)
+    where.add("(gone_us IS NULL OR gone_us > ?)", now)
+    return where
+
+
+def _check_combination(query: dict[str, Any]) -> None:
+    issues = []
+    if sum(query[key] is not None for key in ("traceId", "sessionId", "experimentId")) > 1:
+        issues.append(custom("At most one of traceId, sessionId, experimentId may be specified"))
+    if query["observationId"] is not None and query["traceId"] is None:
+        issues.append(custom("observationId filter requires traceId — observation IDs are scoped to a trace"))
+    types = query["dataType"] or []
+    if query["value"] is not None:
+        if len(types) != 1:
+            issues.append(custom("value filter requires a single dataType from: NUMERIC, BOOLEAN, CATEGORICAL"))
+        elif types[0] in ("TEXT", "CORRECTION"):
+            said = f'value filter requires dataType to be NUMERIC, BOOLEAN, or CATEGORICAL (got "{types[0]}")'
+            issues.append(custom(said))
+    if (query["valueMin"] is not None or query["valueMax"] is not None) and types != ["NUMERIC"]:
+        issues.append(custom("valueMin and valueMax require dataType=NUMERIC as a single value"))
+    if issues:
+        raise invalid_data(issues)
+
+
+def _add_values(where: Where, query: dict[str, Any]) -> None:
+    if query["valueMin"] is not None:
+        where.add("number >= ?", query["valueMin"])
+    if query["valueMax"] is not None:
+        where.add("number <= ?", query["valueMax"])
+    if query["value"] is None:
+        return
+    issues: list[Issue] = []
+    texts = comma_list(query["value"], ("value",), issues)
+    match query["dataType"]:
+        case ["CATEGORICAL"]:
+            where.among("text", texts)
+        case ["BOOLEAN"]:
+            if any(text not in ("true", "false") for text in texts):
+                raise invalid_data([custom('value must be "true" or "false" for dataType=BOOLEAN', ("value",))])
+            where.among("number", [float(text == "true") for text in texts])
+        case _:
+            wanted = [_decimal(text, ("value",), issues) for text in texts]
+            if issues:
+                raise invalid_data([custom("value must be a finite number for dataType=NUMERIC", ("value",))])
+            where.among("number", wanted)
+
+
+def _position(cursor: str) -> tuple[int, str]:
+    try:
+        position = decode_cursor(cursor)
+    except ValueError:
+        position = {}
+    if position.get("v") != 1:
+        raise invalid_data([no_discriminator("v", ("cursor", "v"))])
+    timestamp_us, score_id = position.get("lastTimestamp"), position.get("lastId")
+    if not isinstance(timestamp_us, int) or abs(timestamp_us) >= 2**63 or not isinstance(score_id, str):
+        raise invalid_data([wrong_type("string", score_id, ("cursor", "lastId"))])
+    return timestamp_us, score_id
+
+
+def shown(call: Call, row: sqlite3.Row, wanted: frozenset[str]) -> dict[str, Any]:
+    score: dict[str, Any] = {
+        "id": row["id"],
+        "projectId": call.settings.project_id,
+        "name": row["name"],
+        "source": row["source"],
+        "timestamp": iso(row["timestamp_us"]),
+        "environment": row["environment"],
+        "createdAt": iso(row["created_us"]),
+        "updatedAt": iso(row["updated_us"]),
+        "dataType": row["data_type"],
+        "value": _value(row),
+    }
+    if "details" in wanted:
+        metadata = from_json(row["metadata"])
+        score |= {"comment": row["comment"], "configId": row["config_id"], "metadata": metadata}
+    if "annotation" in wanted:
+        score |= {"authorUserId": row["author_user_id"], "queueId": row["queue_id"]}
+    if "subject" in wanted:
+        score["subject"] = _subject(row)
+    return score
+
+
+def _value(row: sqlite3.Row) -> float | bool | str:
+    match row["data_type"]:
+        case "NUMERIC":
+            return plain_number(row["number"])
+        case "BOOLEAN":
+            return bool(row["number"])
+        case _:
+            return str(row["text"])
+
+
+def _subject(row: sqlite3.Row) -> dict[str, str]:
+    if row["observation_id"] is not None:
+        return {"kind": "observation", "id": row["observation_id"], "traceId": row["trace_id"]}
+    if row["trace_id"] is not None:
+        return {"kind": "trace", "id": row["trace_id"]}
+    if row["session_id"] is not None:
+        return {"kind": "session", "id": row["session_id"]}
+    return {"kind": "experiment", "id": row["run_id"]}
+
+
+def of_experiment(call: Call, experiment_id: str, limit: int) -> list[dict[str, Any]]:
+    """Scores given to the experiment as a whole, newest first."""
+    where = readable(call)
+    where.equal("run_id", experiment_id)
+    return _some(call, where, limit)
+
+
+def of_item(call: Call, trace_id: str, observation_id: str, limit: int) -> list[dict[str, Any]]:
+    """Scores of one experiment item: of its root span and of its trace as a whole, newest first."""
+    where = readable(call)
+    where.equal("trace_id", trace_id)
+    where.add("(observation_id = ? OR observation_id IS NULL)", observation_id)
+    return _some(call, where, limit)
+
+
+def _some(call: Call, where: Where, limit: int) -> list[dict[str, Any]]:
+    rows = call.store.select("scores", where, _NEWEST_FIRST, limit)
+    return [shown(call, row, frozenset({"subject"})) for row in rows]

@@ -1,0 +1,37 @@
+"""What one stand-in is: its project, keys, version and the file it keeps."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`deletion_delay_s`: how long a deleted score stays readable (a real 4.16.0 still showed it after 60 s)."""
+
+    database: str = ":memory:"
+    project_id: str = "rec-project"
+    project_name: str = "rec-project"
+    organization_id: str = "rec-org"
+    organization_name: str = "rec-org"
+    public_key: str = "pk-lf-local"
+    secret_key: str = "sk-lf-local"  # noqa: S105 - the key of a server on the loopback, printed in the README
+    user_id: str = "rec-user"
+    server_version: str = "4.16.0"
+    deletion_delay_s: float = 60.0
+
+    @property
+    def takes_score_arrays(self) -> bool:
+        """Servers from 4.59 take POST /scores as an array; 4.16 refuses it."""
+        return version_tuple(self.server_version) >= (4, 59)
+
+
+def version_tuple(version: str) -> tuple[int, int, int]:
+    """`4.16.0` as numbers.
+
+    Raises:
+        ValueError: not three numbers between dots.
+    """
+    parts = version.split(".")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):  # noqa: PLR2004
+        raise ValueError(f"server version {version!r} is not of the form 4.16.0")
+    major, minor, patch = (int(part) for part in parts)
+    return major, minor, patch
