@@ -75,7 +75,7 @@ def _list(call: Call) -> Response:
     where.equal("object_type", query["objectType"])
     where.equal("object_id", query["objectId"])
     where.equal("author_user_id", query["authorUserId"])
-    return page_reply(call, query, "comments", where, _ORDER, lambda row: _shown(call, row))
+    return page_reply(call, query, "comments", where, order=_ORDER, render=lambda row: _shown(call, row))
 
 
 def _get(call: Call) -> Response:

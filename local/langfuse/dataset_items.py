@@ -193,4 +193,6 @@ def _list(call: Call) -> Response:
     source, where = _as_of(query["version"], dataset_id)
     where.equal("source_trace_id", query["sourceTraceId"])
     where.equal("source_observation_id", query["sourceObservationId"])
-    return page_reply(call, query, source, where, _NEWEST_FIRST, lambda row: shown(row, row["dataset_name"]))
+    return page_reply(
+        call, query, source, where, order=_NEWEST_FIRST, render=lambda row: shown(row, row["dataset_name"])
+    )

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 from starlette.responses import Response
@@ -49,7 +50,7 @@ _BODY: dict[str, Check] = {
     "expectedOutputSchema": nullish(_schema),
 }
 
-_NAME_RULES = (
+_NAME_RULES: tuple[tuple[Callable[[str], bool], str, str], ...] = (
     (lambda name: not name.startswith("/"), "/^[^/]/", "Name cannot start with a slash"),
     (lambda name: not name.endswith("/"), "/^.*[^/]$/", "Name cannot end with a slash"),
     (lambda name: "//" not in name, "/^(?!.*\\/\\/).*$/", "Name cannot contain consecutive slashes"),
@@ -132,7 +133,8 @@ def _shown(call: Call, row: sqlite3.Row) -> dict[str, Any]:
 
 def _list(call: Call) -> Response:
     query = call.query(PAGING)
-    return page_reply(call, query, "datasets", Where(), "created_us DESC, id DESC", lambda row: _shown(call, row))
+    order = "created_us DESC, id DESC"
+    return page_reply(call, query, "datasets", Where(), order=order, render=lambda row: _shown(call, row))
 
 
 def _existing(call: Call) -> sqlite3.Row:

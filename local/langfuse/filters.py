@@ -5,12 +5,25 @@ from typing import Any
 
 from local.langfuse.clock import parse_time
 from local.langfuse.problems import ApiError, invalid_data, invalid_request
-from local.langfuse.validation import Check, Issue, Path, anything, array, fields, one_of, optional, parse, string
+from local.langfuse.validation import (
+    MISSING,
+    Check,
+    Issue,
+    Path,
+    anything,
+    array,
+    fields,
+    number,
+    one_of,
+    optional,
+    parse,
+    string,
+    wrong_type,
+)
 from local.langfuse.wire import read_json
 
 # A row may lack a value: then only `null` and the negations are true of it.
 type Value = str | float | bool | list[str] | Mapping[str, str] | None
-type Test = Callable[[Value], bool]
 
 _TEXT: dict[str, Callable[[str, str], bool]] = {
     "=": lambda value, wanted: value == wanted,
@@ -66,23 +79,17 @@ def _checked_value(condition: dict[str, Any], path: Path, issues: list[Issue]) -
     match condition["type"]:
         case "string" | "stringObject":
             string()(value, where, issues)
-        case "number" | "numberObject" if isinstance(value, bool) or not isinstance(value, int | float):
-            issues.append(
-                {"code": "invalid_type", "expected": "number", "path": list(where), "message": "Invalid input"}
-            )
+        case "number" | "numberObject":
+            number(value, where, issues)
         case "boolean" if not isinstance(value, bool):
-            issues.append(
-                {"code": "invalid_type", "expected": "boolean", "path": list(where), "message": "Invalid input"}
-            )
+            issues.append(wrong_type("boolean", value, where))
         case "stringOptions" | "categoryOptions" | "arrayOptions":
             array(string())(value, where, issues)
         case "datetime":
             try:
                 condition["value"] = parse_time(value if isinstance(value, str) else "", loose=True)
             except ValueError:
-                issues.append(
-                    {"code": "invalid_format", "format": "datetime", "path": list(where), "message": "Invalid input"}
-                )
+                issues.append(wrong_type("date", value, where))
 
 
 def read_filter(text: str, columns: frozenset[str]) -> list[dict[str, Any]]:
@@ -100,9 +107,7 @@ def read_filter(text: str, columns: frozenset[str]) -> list[dict[str, Any]]:
         if condition["column"] not in columns:
             raise invalid_request(f"Column {condition['column']} does not match a UI / CH table mapping.")
         if condition["type"].endswith("Object") and condition["key"] is None:
-            raise invalid_data(
-                [{"code": "invalid_type", "expected": "string", "path": ["key"], "message": "Invalid input"}]
-            )
+            raise invalid_data([wrong_type("string", MISSING, ("key",))])
     return conditions
 
 
@@ -116,16 +121,16 @@ def holds(condition: dict[str, Any], value: Value) -> bool:
     if isinstance(value, list):
         return _holds_for_list(operator, wanted, value)
     if operator in _OPTIONS:
-        return (str(value) in wanted) != (operator == "none of")
+        return bool(str(value) in wanted) != (operator == "none of")
     if condition["type"] == "boolean":
-        return (bool(value) == wanted) == (operator == "=")
+        return (bool(value) is wanted) == (operator == "=")
     if condition["type"] in ("string", "stringObject"):
-        return _TEXT[operator]("" if value is None else str(value), wanted)
+        return _TEXT[operator]("" if value is None else str(value), str(wanted))
     try:
-        number = float(value) if value is not None else None
+        measured = float(value) if value is not None else None
     except ValueError:
-        number = None
-    return number is not None and _ORDER[operator](number, wanted)
+        measured = None
+    return measured is not None and _ORDER[operator](measured, float(wanted))
 
 
 def _holds_for_list(operator: str, wanted: Any, value: list[str]) -> bool:

@@ -92,14 +92,14 @@ class Row:
 
     @property
     def latency_s(self) -> float:
-        return (self.row["end_us"] // 1000 - self.row["start_us"] // 1000) / 1000
+        return float(self.row["end_us"] // 1000 - self.row["start_us"] // 1000) / 1000
 
     def seconds_to_first_token(self) -> float | None:
         first_us = self.document["completionStartUs"]
         return None if first_us is None else plain_number((first_us // 1000 - self.row["start_us"] // 1000) / 1000)
 
     def is_item_root(self) -> bool:
-        return self.row["experiment_root_id"] == self.row["id"]
+        return bool(self.row["experiment_root_id"] == self.row["id"])
 
 
 def _in_document(key: str) -> Callable[[Row], filters.Value]:

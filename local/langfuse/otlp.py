@@ -101,7 +101,7 @@ def _plain(attributes: Iterable[KeyValue]) -> Attributes:
     return {pair.key: _plain_value(pair.value) for pair in attributes}
 
 
-def _plain_value(value: AnyValue, depth: int = 0) -> Any:
+def _plain_value(value: AnyValue, depth: int = 0) -> Any:  # noqa: PLR0911 - one line a type
     match value.WhichOneof("value"):
         case "string_value":
             return value.string_value
@@ -211,7 +211,7 @@ def _nanoseconds(value: Any) -> int:
     return number if 0 <= number < _NANOSECONDS_OF_64_BITS else 0
 
 
-def _json_value(value: Any, depth: int = 0) -> Any:
+def _json_value(value: Any, depth: int = 0) -> Any:  # noqa: PLR0911 - one line a type
     if not isinstance(value, dict) or depth > _MAXIMUM_DEPTH:
         return None
     for key, inner in value.items():

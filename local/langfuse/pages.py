@@ -52,8 +52,8 @@ def _template(name: str) -> Template:
     return _templates().get_template(name)
 
 
-def _page(call: Call, name: str, status: int = 200, **values: Any) -> Response:
-    html = _template(name).render(settings=call.settings, base=f"/project/{call.settings.project_id}", **values)
+def _page(call: Call, template: str, status: int = 200, **values: Any) -> Response:
+    html = _template(template).render(settings=call.settings, base=f"/project/{call.settings.project_id}", **values)
     return HTMLResponse(html.encode("utf-8", "replace"), status, headers=_HEADERS)
 
 
@@ -117,7 +117,7 @@ def _trace(call: Call) -> Response:
 
 
 def _span(row: dict[str, Any]) -> dict[str, Any]:
-    document = from_json(row.pop("document"))
+    document: dict[str, Any] = from_json(row.pop("document"))
     times = {"started": iso(row["start_us"]), "milliseconds": (row["end_us"] - row["start_us"]) / 1000}
     return row | document | times
 

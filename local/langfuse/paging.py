@@ -20,7 +20,7 @@ def meta(page: int, limit: int, total: int) -> dict[str, int]:
     return {"page": page, "limit": limit, "totalItems": total, "totalPages": -(-total // limit)}
 
 
-def page_reply(call: Call, query: dict[str, Any], source: str, where: Where, order: str, render: Render) -> Response:
+def page_reply(call: Call, query: dict[str, Any], source: str, where: Where, *, order: str, render: Render) -> Response:
     """One page of `source`, after `query["page"]` and `query["limit"]`."""
     page, limit = query["page"], query["limit"]
     rows = call.store.select(source, where, order, limit, (page - 1) * limit)

@@ -68,7 +68,7 @@ def _create(call: Call) -> Response:
 
 def _list(call: Call) -> Response:
     query = call.query(PAGING, strict=True)
-    return page_reply(call, query, "queues", Where(), _NEWEST_FIRST, _shown)
+    return page_reply(call, query, "queues", Where(), order=_NEWEST_FIRST, render=_shown)
 
 
 def _queue(call: Call, queue_id: str | None = None) -> sqlite3.Row:
@@ -127,7 +127,7 @@ def _list_items(call: Call) -> Response:
     where = Where()
     where.equal("queue_id", _queue(call)["id"])
     where.equal("status", query["status"])
-    return page_reply(call, query, "queue_items", where, _NEWEST_FIRST, _shown_item)
+    return page_reply(call, query, "queue_items", where, order=_NEWEST_FIRST, render=_shown_item)
 
 
 def _item(call: Call, item_id: str | None = None) -> sqlite3.Row:

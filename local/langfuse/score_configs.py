@@ -162,7 +162,8 @@ def _get(call: Call) -> Response:
 
 def _list(call: Call) -> Response:
     query = call.query(PAGING)
-    return page_reply(call, query, "score_configs", Where(), "created_us DESC, id DESC", lambda row: _shown(call, row))
+    order = "created_us DESC, id DESC"
+    return page_reply(call, query, "score_configs", Where(), order=order, render=lambda row: _shown(call, row))
 
 
 _CHANGES: dict[str, Check] = {

@@ -43,16 +43,17 @@ def _post_many(call: Call, sent: list[Any]) -> Response:
             issues: list[Issue] = []
             posted = score_body(entry, (), issues)
             if posted is None:
-                said = "; ".join(
-                    f"{'.'.join(str(part) for part in i['path']) or 'score'}: {i['message']}" for i in issues
-                )
-                errors.append({"message": f"Score {index}: {said}"})
+                errors.append({"message": f"Score {index}: {'; '.join(_worded(issue) for issue in issues)}"})
             else:
                 accept(call, posted, posted.id or str(uuid.uuid4()), posted.timestamp_us)
     if not errors:
         return json_reply({"message": "Accepted"}, 202)
     counts = {"accepted": len(sent) - len(errors), "rejected": len(errors)}
     return json_reply(counts | {"errors": errors}, 207)
+
+
+def _worded(issue: Issue) -> str:
+    return f"{'.'.join(str(part) for part in issue['path']) or 'score'}: {issue['message']}"
 
 
 def accept(call: Call, posted: PostedScore, score_id: str, timestamp_us: int | None) -> None:
@@ -121,7 +122,7 @@ def _write(call: Call, posted: PostedScore, score_id: str, typed: dict[str, Any]
         where.equal("id", score_id)
         store.update("scores", where, typed | sent | {"source": posted.source, "updated_us": now})
         return
-    row = {"id": score_id, "metadata": "{}", "source": posted.source, "environment": posted.environment}
+    row: dict[str, Any] = {"id": score_id, "metadata": "{}", "source": posted.source, "environment": posted.environment}
     row |= {"trace_id": posted.trace_id, "observation_id": posted.observation_id}
     row |= {"session_id": posted.session_id, "run_id": posted.run_id}
     times = {

@@ -52,12 +52,14 @@ def add_routes(routes: Routes) -> None:
     routes.add("GET", "/api/public/v3/scores", _list)
 
 
-def _choices(field: str, allowed: tuple[str, ...], shown: tuple[str, ...]) -> Check:
+def _choices(field: str, allowed: tuple[str, ...]) -> Check:
     def check(value: Any, path: Path, issues: list[Issue]) -> list[str]:
         names = [name.upper() for name in comma_list(value, path, issues)]
-        for name in names:
-            if name not in allowed:
-                issues.append(custom(f'Invalid {field} value: "{name}". Allowed: {", ".join(shown)}', path))
+        issues += [
+            custom(f'Invalid {field} value: "{name}". Allowed: {", ".join(allowed)}', path)
+            for name in names
+            if name not in allowed
+        ]
         return names
 
     return check
@@ -74,8 +76,8 @@ def _decimal(value: Any, path: Path, issues: list[Issue]) -> float:
 
 _QUERY: dict[str, Check] = {
     **dict.fromkeys(_COLUMNS, optional(comma_list)),
-    "source": optional(_choices("source", _SOURCES, _SOURCES)),
-    "dataType": optional(_choices("dataType", _DATA_TYPES, _DATA_TYPES)),
+    "source": optional(_choices("source", _SOURCES)),
+    "dataType": optional(_choices("dataType", _DATA_TYPES)),
     "limit": whole_number(50, 1, 100),
     "cursor": optional(string()),
     "fields": groups(("core", "details", "subject", "annotation"), ("core",)),
