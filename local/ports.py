@@ -25,10 +25,10 @@ def configured_ports(options: Iterable[str] = (), environment: Mapping[str, str]
         asked[name] = port
     ports = {name: _number(name, text) for name, text in asked.items()}
     taken: dict[int, str] = {}
-    for name, port in ports.items():
-        if port in taken:
-            raise LocalStackError(f"{taken[port]} and {name} cannot both have port {port}; choose another for one")
-        taken[port] = name
+    for name, number in ports.items():
+        if number in taken:
+            raise LocalStackError(f"{taken[number]} and {name} cannot both have port {number}; choose another for one")
+        taken[number] = name
     return ports
 
 

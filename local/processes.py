@@ -45,7 +45,7 @@ def owned(state: Path) -> set[int]:
 
 
 def _pids() -> Iterable[int]:
-    return (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
 
 
 def _carries(pid: int, marker: bytes) -> bool:

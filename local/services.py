@@ -77,7 +77,7 @@ def wanted(outside: Outside) -> tuple[str, ...]:
 def services(state: Path, ports: Mapping[str, int], outside: Outside, ministack: Path) -> list[Service]:
     """What to run, given a port for each name of `wanted` and MiniStack's environment."""
     url = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-    model_url = outside.model_url or url["model"]
+    model_url = outside.model_url or url.get("model", "")
     base = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     aws = {
         "AWS_ACCESS_KEY_ID": KEY_ID,

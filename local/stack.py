@@ -6,16 +6,26 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local import processes
 from local.errors import LocalStackError
 from local.health import answer
-from local.ports import choose_ports
-from local.services import ACCOUNT, KEY_ID, PUBLIC_KEY, REGION, SECRET, SECRET_KEY, Outside, Service, process_name
-from local.services import services as list_services
-from local.services import wanted
+from local.ports import NAMES, choose_ports
+from local.services import (
+    ACCOUNT,
+    KEY_ID,
+    PUBLIC_KEY,
+    REGION,
+    SECRET,
+    SECRET_KEY,
+    Outside,
+    Service,
+    process_name,
+    services,
+    wanted,
+)
 from local.stack_info import FILE, Aws, Langfuse, Process, StackInfo, load
 from local.tools import ROOT, STATE, environment_of
 
@@ -49,7 +59,7 @@ def up(
     environment: Mapping[str, str] | None = None,
     state: Path = STATE,
     report: Report = _silent,
-    start_services: Callable[..., list[Service]] = list_services,
+    only: Sequence[str] = NAMES,
 ) -> StackInfo:
     """Start what is not running as it should, and wait until everything answers; safe to repeat.
 
@@ -58,7 +68,7 @@ def up(
         environment: where LANGFUSE_*, MODEL_BASE_URL and MCP_URL replace a stand-in; None = this process's own.
         state: folder of everything that the stack writes.
         report: gets a line of progress now and then.
-        start_services: what the stack consists of.
+        only: part of the stack, by the names of its ports; the addresses of the rest are empty then.
 
     Raises:
         LocalStackError: a port is in use, a tool is missing, or a process ends or does not answer in 45 s; what was
@@ -69,11 +79,11 @@ def up(
     with _locked(state):
         before = load(state)
         ministack = environment_of("ministack")
-        known = {name: process for name, process in (before.processes if before else {}).items()}
-        listed = wanted(outside)
+        known = dict(before.processes) if before else {}
+        listed = [name for name in wanted(outside) if name in only]
         alive = _alive(state, known)
         chosen = _ports(listed, dict(ports or {}), known, alive)
-        desired = start_services(state, chosen, outside, ministack)
+        desired = services(state, chosen, outside, ministack)
         kept = {s.name: known[s.name] for s in desired if s.name in alive and known[s.name].key == s.key}
         kept = {name: process for name, process in kept.items() if _answers(desired, name)}
         if "ministack" not in kept:
@@ -157,7 +167,8 @@ def _wait(desired: Sequence[Service], running: Mapping[str, Process], state: Pat
         if missing and time.monotonic() > deadline:
             name = next(iter(missing))
             raise LocalStackError(
-                f"{name} does not answer after {_HEALTHY_IN_S:.0f} s; its log {running[name].log} says: {_tail(running[name])}"
+                f"{name} does not answer after {_HEALTHY_IN_S:.0f} s; "
+                f"its log {running[name].log} says: {_tail(running[name])}"
             )
         if missing:
             time.sleep(0.1)
@@ -171,7 +182,7 @@ def _tail(process: Process) -> str:
 
 
 def _describe(ports: Mapping[str, int], outside: Outside, running: dict[str, Process]) -> StackInfo:
-    url = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    url = {name: f"http://127.0.0.1:{ports[name]}" if name in ports else "" for name in NAMES}
     real = outside.langfuse_host is not None
     return StackInfo(
         aws=Aws(url["aws"], REGION, ACCOUNT, KEY_ID, SECRET),
@@ -182,25 +193,20 @@ def _describe(ports: Mapping[str, int], outside: Outside, running: dict[str, Pro
             "real" if real else "stand-in",
             "",
         ),
-        model_url=outside.model_url or f"{url['model']}/v1",
-        mcp_url=outside.mcp_url or f"{url['mcp']}/mcp",
+        model_url=outside.model_url or (url["model"] and f"{url['model']}/v1"),
+        mcp_url=outside.mcp_url or (url["mcp"] and f"{url['mcp']}/mcp"),
         agentcore_url=url["agentcore"],
         processes=running,
     )
 
 
 def _with_version(info: StackInfo) -> StackInfo:
+    if not info.langfuse.url:
+        return info
     health = answer(f"{info.langfuse.url}/api/public/health", 5.0)
     if health is None:
         raise LocalStackError(f"Langfuse at {info.langfuse.url} does not answer; check LANGFUSE_HOST or unset it")
-    named = Langfuse(
-        info.langfuse.url,
-        info.langfuse.public_key,
-        info.langfuse.secret_key,
-        info.langfuse.kind,
-        str(health.get("version", "unknown")),
-    )
-    return StackInfo(info.aws, named, info.model_url, info.mcp_url, info.agentcore_url, info.processes, info.stack)
+    return replace(info, langfuse=replace(info.langfuse, version=str(health.get("version", "unknown"))))
 
 
 def down(state: Path = STATE) -> int:

@@ -55,7 +55,7 @@ class Host:
                 Route("/_faults", self.faults, methods=["GET", "POST", "DELETE"]),
                 Route("/_health", lambda _: JSONResponse({"status": "ok"}), methods=["GET"]),
             ],
-            exception_handlers={DataPlaneError: lambda _, error: error.response()},  # type: ignore[dict-item]
+            exception_handlers={DataPlaneError: lambda _, error: error.response()},
             lifespan=self._lifespan,
         )
 

@@ -66,7 +66,8 @@ class Container:
         while True:
             if not self.alive:
                 raise ContainerExitedError(
-                    f"the entrypoint exited with status {self._process.returncode} before it answered /ping: {self._tail()}"
+                    f"the entrypoint exited with status {self._process.returncode} before it answered /ping: "
+                    f"{self._tail()}"
                 )
             with contextlib.suppress(httpx.HTTPError):
                 response = await client.get(f"{self.url}/ping", timeout=_PING_TIMEOUT_S)

@@ -61,9 +61,7 @@ class ControlPlane:
     def version(self, runtime_id: str, version: str) -> RuntimeVersion:
         """Raises ControlPlaneError: there is no such version, or it names no container image."""
         try:
-            found: dict[str, Any] = self._runtimes.get_agent_runtime(
-                agentRuntimeId=runtime_id, agentRuntimeVersion=version
-            )
+            found: Any = self._runtimes.get_agent_runtime(agentRuntimeId=runtime_id, agentRuntimeVersion=version)
         except (ClientError, BotoCoreError) as error:
             raise _translated(error, f"version {version} of {runtime_id}") from error
         uri = found["agentRuntimeArtifact"].get("containerConfiguration", {}).get("containerUri", "")

@@ -55,6 +55,7 @@ def apply_patches(host_url: str, cache: Path) -> None:
         models,
         patching,
         permissions,
+        transport,
     )
     from local.aws.host_client import HostClient  # noqa: PLC0415
 
@@ -67,6 +68,7 @@ def apply_patches(host_url: str, cache: Path) -> None:
     models.apply()
     agentcore_control.apply(HostClient(host_url))
     permissions.apply()
+    transport.apply()
 
 
 if __name__ == "__main__":
