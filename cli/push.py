@@ -17,7 +17,7 @@ _REPOSITORY = "flywheel-agent-dev"
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
-def push(
+def push(  # noqa: PLR0917 - one option each
     overlay: Annotated[
         str | None, typer.Option(help="Files laid over the source: a folder, or a name under local/images/overlays.")
     ] = None,
@@ -44,21 +44,19 @@ def push(
 
     commit = revision()
     chosen_tag = tag or f"{commit[:12] or 'local'}-{secrets.token_hex(3)}"
+    if not _TAG.fullmatch(chosen_tag):
+        raise _fail(f"{chosen_tag[:80]!r} is no tag; use letters, digits, _ . and -, at most 128")
+    info = None if dry_run else load()
+    if not dry_run and info is None:
+        raise _fail(f"the local stack is down. Start it: flywheel local up
+{_aws_hint(repository, chosen_tag)}")
     try:
-        if not _TAG.fullmatch(chosen_tag):
-            raise ImageError(f"{chosen_tag[:80]!r} is no tag; use letters, digits, _ . and -, at most 128")
         image = agent_image(source, find_overlay(overlay) if overlay else None)
-        info = None if dry_run else load()
-        if not dry_run and info is None:
-            raise ImageError(
-                f"the local stack is down. Start it: flywheel local up\n{_aws_hint(repository, chosen_tag)}"
-            )
         started = time.monotonic()
         if info is not None:
             push_image(info, image, repository, chosen_tag)
     except ImageError as error:
-        _err.print(f"error: {error}", style="red", markup=False, highlight=False)
-        raise typer.Exit(1) from None
+        raise _fail(str(error)) from None
     size = sum(map(len, image.layers))
     if as_json:
         typer.echo(
@@ -79,6 +77,11 @@ def push(
     _out.print(image.digest, highlight=False)
     if not dry_run:
         _out.print("a gate starts now; follow it: flywheel gate watch", highlight=False)
+
+
+def _fail(message: str) -> typer.Exit:
+    _err.print(f"error: {message}", style="red", markup=False, highlight=False)
+    return typer.Exit(1)
 
 
 def _aws_hint(repository: str, tag: str) -> str:

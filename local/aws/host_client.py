@@ -20,7 +20,7 @@ class HostClient:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def state(self, runtime_id: str, version: str, *, wait_s: float) -> tuple[str, str]:
-        """Start the version unless it runs; (`STARTING`, `READY` or `FAILED`, reason), once decided or after `wait_s`."""
+        """Start the version if need be; (`STARTING`, `READY` or `FAILED`, reason), once decided or after `wait_s`."""
         path = f"/_control/runtimes/{quote(runtime_id, safe='')}/versions/{version}?wait_s={wait_s:g}"
         answer = self._call("PUT", path, wait_s + 20)
         return str(answer["state"]), str(answer.get("reason", ""))
