@@ -48,8 +48,7 @@ def push(  # noqa: PLR0917 - one option each
         raise _fail(f"{chosen_tag[:80]!r} is no tag; use letters, digits, _ . and -, at most 128")
     info = None if dry_run else load()
     if not dry_run and info is None:
-        raise _fail(f"the local stack is down. Start it: flywheel local up
-{_aws_hint(repository, chosen_tag)}")
+        raise _fail(f"the local stack is down. Start it: flywheel local up\n{_aws_hint(repository, chosen_tag)}")
     try:
         image = agent_image(source, find_overlay(overlay) if overlay else None)
         started = time.monotonic()
