@@ -17,6 +17,8 @@ from flywheel.domain.json_words import kind, shown
 
 _MOST_CHARACTERS = 64 * 1024 * 1024
 _MOST_ITEMS = 100_000
+# Finding a field's line reads its item again. An item with more problems than this has the rest at its own line.
+_MOST_PLACES = 100
 
 
 def parse_dataset(text: str | bytes, *, source: str) -> list[GoldenItem]:
@@ -78,26 +80,28 @@ class _Reader:
             message = f"not JSON: {error.msg} (column {error.colno})"
             self.problems.append(Problem(error.lineno, number, "", message))
         except RecursionError:
-            self.problems.append(Problem(None, number, "", "is nested too deeply to be read"))
-        except ValueError as error:  # the decoder on numbers of thousands of digits
-            self.problems.append(Problem(None, number, "", f"cannot be read: {error}"))
+            self.problems.append(Problem(self._text.reading, number, "", "is nested too deeply to be read"))
+        except ValueError:
+            message = "has a number of thousands of digits, which cannot be read"
+            self.problems.append(Problem(self._text.reading, number, "", message))
         return items
 
     def _item(self, number: int, offset: int, element: Any) -> GoldenItem | None:
         repeated = list(self._text.repeated_keys)
         check = ItemCheck()
         item = check.read(element)
-        for place, message in check.problems:
-            self._problem(number, offset, place, message)
+        for count, (place, message) in enumerate(check.problems):
+            if count < _MOST_PLACES:
+                self._problem(number, offset, place, message)
+            else:
+                self.problems.append(Problem(self._text.line(offset), number, _dotted(place), message))
         for key in repeated:
             self._problem(number, offset, (), f"the key {shown(key)} comes twice in one object")
-        if item is not None:
-            same_id = self._ids.setdefault(item.item_id, number)
-            if same_id != number:
-                self._problem(number, offset, ("id",), f"item {same_id} has the same id already")
-            same_question = self._questions.setdefault(normalised_question(item.question), number)
-            if same_question != number:
-                self._problem(number, offset, ("input", "question"), f"item {same_question} asks the same question")
+        if check.item_id and (same := self._ids.setdefault(check.item_id, number)) != number:
+            self._problem(number, offset, ("id",), f"item {same} has the same id already")
+        question = normalised_question(check.question)
+        if question and (same := self._questions.setdefault(question, number)) != number:
+            self._problem(number, offset, ("input", "question"), f"item {same} asks the same question")
         return item
 
     def _problem(self, number: int, offset: int, place: Place, message: str) -> None:

@@ -7,22 +7,21 @@ which pairs are issued, what was recorded, and the state between two looks.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from flywheel.domain import point_estimate
 from flywheel.domain.outcome import Stage
 from flywheel.domain.point_estimate import Scored
 from flywheel.domain.policy import GatePolicy, policy_to_dict
+from flywheel.domain.strict import first_problems
 from flywheel.domain.verdict import Errored, Pair, Reason, Verdict, VerdictKind
 from flywheel.errors import InvalidRequestError
 
 __all__ = ["Errored", "GatePolicy", "Pair", "Reason", "SequentialGate", "Verdict", "VerdictKind"]
 
 type Score = float | Errored
-
-_STATE_VERSION = 1
 
 
 class _StateErrored(BaseModel):
@@ -39,16 +38,13 @@ class _State(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    version: int
+    version: Literal[1]
     policy: GatePolicy
     items: dict[str, str]
     seed: int
     history: dict[str, list[float]] | None
     issued: list[tuple[str, int]]
-    recorded: list[tuple[int, _StateScore, _StateScore]]
-
-
-_STATE: TypeAdapter[_State] = TypeAdapter(_State)
+    recorded: list[tuple[NonNegativeInt, _StateScore, _StateScore]]
 
 
 class SequentialGate:
@@ -140,7 +136,7 @@ class SequentialGate:
         """Everything, as JSON text; `from_json` gives an equal gate."""
         return json.dumps(
             {
-                "version": _STATE_VERSION,
+                "version": 1,
                 "policy": policy_to_dict(self.policy),
                 "items": self.items,
                 "seed": self.seed,
@@ -159,9 +155,7 @@ class SequentialGate:
             InvalidRequestError: it is not a gate's state, or one that contradicts itself.
         """
         try:
-            state = _STATE.validate_json(text)
-            if state.version != _STATE_VERSION:
-                raise ValueError(f"state version {state.version} is not {_STATE_VERSION}")  # noqa: TRY301
+            state = _State.model_validate_json(text)
             gate = cls(state.policy, state.items, state.seed, state.history)
             for item_id, trial in state.issued:
                 gate._issue_checked(Pair(item_id, trial))
@@ -170,7 +164,9 @@ class SequentialGate:
                 gate.record(
                     pair.item_id, pair.trial, _score(candidate), None if incumbent is None else _score(incumbent)
                 )
-        except (ValidationError, ValueError, IndexError) as error:
+        except ValidationError as error:
+            raise InvalidRequestError(f"not the state of a gate: {first_problems(error)}") from error
+        except (ValueError, IndexError) as error:
             raise InvalidRequestError(f"not the state of a gate: {error}") from error
         return gate
 

@@ -25,12 +25,16 @@ type Place = tuple[str | int, ...]
 class ItemCheck:
     """Reads one element; `problems` grows by (place inside the element, message).
 
+    `item_id` and `question` are what was read of them, empty when they are wrong themselves: an element with another
+    problem can still repeat one.
     `lenient` is for items that people edited in Langfuse: unknown keys there are passed over, any id is taken as it
     is, and `input` may be the question itself.
     """
 
     def __init__(self, *, lenient: bool = False) -> None:
         self.problems: list[tuple[Place, str]] = []
+        self.item_id = ""
+        self.question = ""
         self._lenient = lenient
 
     def read(self, element: Any) -> GoldenItem | None:
@@ -39,13 +43,13 @@ class ItemCheck:
             self._wrong((), f"an item is an object, not {kind(element)}")
             return None
         self._keys((), element, {"id", "input", "expected_output", "metadata"})
-        question = self._question(element)
-        item_id = self._id(element, question)
+        self.question = self._question(element)
+        self.item_id = self._id(element)
         fields = self._expected(element)
         fields |= self._metadata(element)
         if self.problems:
             return None
-        return GoldenItem(item_id=item_id, question=question, **fields)
+        return GoldenItem(item_id=self.item_id, question=self.question, **fields)
 
     def _question(self, element: Mapping[str, Any]) -> str:
         if "input" not in element:
@@ -63,9 +67,9 @@ class ItemCheck:
             return ""
         return self._text(("input", "question"), given["question"], "question")
 
-    def _id(self, element: Mapping[str, Any], question: str) -> str:
+    def _id(self, element: Mapping[str, Any]) -> str:
         if element.get("id") is None:
-            return question_id(question)
+            return question_id(self.question) if self.question else ""
         item_id = self._text(("id",), element["id"], "id")
         if item_id and not self._lenient and not _ID.fullmatch(item_id):
             self._wrong(("id",), "may have letters, digits and . _ : - only, starting with a letter or digit")

@@ -18,12 +18,14 @@ type Path = Sequence[str | int]
 class JsonText:
     """A text that is to be a JSON list.
 
-    `repeated_keys` holds the keys that came twice in an object of the element read last (the last one won).
+    `repeated_keys` holds the keys that came twice in an object of the element read last (the last one won);
+    `reading` is the line, from 1, on which that element begins.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.repeated_keys: list[str] = []
+        self.reading = 1
         self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._decoder = json.JSONDecoder(object_pairs_hook=self._object)
         self._plain = json.JSONDecoder()
@@ -38,6 +40,7 @@ class JsonText:
         Raises:
             json.JSONDecodeError: the text is not a list, or stops being JSON; elements before that were given.
             RecursionError: an element is nested too deeply to be read.
+            ValueError: an element has a number of more digits than Python reads (4,300).
         """
         at = self._after_space(0)
         if self.text[at : at + 1] != "[":
@@ -48,6 +51,7 @@ class JsonText:
             return
         while True:
             self.repeated_keys = []
+            self.reading = self.line(at)
             value, end = self._decoder.raw_decode(self.text, at)
             yield at, value
             at = self._after_space(end)
