@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from flywheel.domain.gate import Reason, Verdict
-from flywheel.domain.outcome import TrialRecord, load_records
-from flywheel.domain.plan import GatePlan, Shard, dump_plan, dump_shard, load_plan
+from flywheel.domain.outcome import TrialKey, TrialRecord, load_records
+from flywheel.domain.plan import GatePlan, Shard, dump_plan, dump_shard, load_plan, load_shard
 from flywheel.errors import InvalidRequestError, NotFoundError
 from flywheel.ports import ObjectStore
 
@@ -95,6 +95,11 @@ class GateEvidence:
         found = self._store.keys(prefix + ("" if wave is None else f"{wave}-"))
         names = [key.removeprefix(prefix).removesuffix(".json") for key in found]
         return sorted(names, key=lambda name: [int(part) for part in name.split("-")])
+
+    def lines(self, gate_id: str, wave: int) -> list[TrialKey]:
+        """Give every trial that the wave asked for, in shard order."""
+        shards = [load_shard(self._store.read(shard_key(gate_id, key))) for key in self.shard_keys(gate_id, wave)]
+        return [line for shard in shards for line in shard.lines]
 
     def results(self, gate_id: str, wave: int | None = None) -> tuple[list[TrialRecord], list[str]]:
         """Give the records of one wave (None: of all), in shard order, and the keys of results that are missing."""

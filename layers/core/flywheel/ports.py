@@ -195,14 +195,16 @@ class Promotion:
     """How far a promotion has come; what its next call goes on from.
 
     `version`: the runtime version being promoted; `previous_version`: what `production` pointed at before, None on the
-    first promotion. `step` names what is awaited or was done last.
+    first promotion. `step` names what is awaited or was done last; `reason` is the code of why it was refused.
     """
 
-    step: Literal["acquired", "updating", "staging", "moving", "committed", "rolled_back"]
+    step: Literal["acquired", "updating", "staging", "moving", "committed", "refused"]
     started_at: datetime
     runtime_id: str | None = None
     version: str | None = None
     previous_version: str | None = None
+    reason: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

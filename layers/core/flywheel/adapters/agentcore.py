@@ -18,33 +18,16 @@ from botocore.exceptions import ReadTimeoutError as BotoReadTimeoutError
 from flywheel.adapters.awserrors import error_code, error_status, translated
 from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.ports import AgentReply, Endpoint, InvocationFailure, Runtime, RuntimeSpec, RuntimeStatus
+from flywheel.runtimes import check_environment
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
     from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
 
-VALUE_LIMIT = 5000
-VARIABLE_LIMIT = 50
 TOKEN_LENGTH = range(33, 257)
 _CONNECT_TIMEOUT_S = 5
 # The agent has certainly not run: refused before it was started.
 _NOT_RUN = frozenset({"ThrottlingException", "ServiceQuotaExceededException", "RetryableConflictException"})
-
-
-def check_environment(environment: dict[str, str]) -> None:
-    """Hold the environment of a runtime against AgentCore's limits, which botocore does not know.
-
-    Raises:
-        InvalidRequestError: more than 50 variables or a value over 5000 characters; says what to do instead.
-    """
-    if len(environment) > VARIABLE_LIMIT:
-        raise InvalidRequestError(
-            f"{len(environment)} environment variables; AgentCore takes {VARIABLE_LIMIT}: drop some agent parameters"
-        )
-    for name, value in environment.items():
-        if len(value) > VALUE_LIMIT:
-            hint = "keep it in Langfuse and name it as the agent's prompt" if name == "SYSTEM_PROMPT" else "shorten it"
-            raise InvalidRequestError(f"{name} has {len(value)} characters; AgentCore takes {VALUE_LIMIT}: {hint}")
 
 
 class AgentCoreRuntimes:
@@ -163,7 +146,7 @@ def _configuration(spec: RuntimeSpec) -> dict[str, Any]:
     """Build the whole configuration: an update replaces everything, so both calls send it."""
     if len(spec.token) not in TOKEN_LENGTH:
         raise InvalidRequestError(f"a client token has 33..256 characters, this one has {len(spec.token)}")
-    check_environment(dict(spec.environment))
+    check_environment(spec.environment)
     lifecycle = {
         "idleRuntimeSessionTimeout": spec.idle_timeout_s,
         "maxLifetime": spec.max_lifetime_s,

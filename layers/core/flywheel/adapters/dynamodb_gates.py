@@ -36,6 +36,8 @@ def _promotion_item(promotion: Promotion) -> Item:
         "runtime_id": promotion.runtime_id,
         "version": promotion.version,
         "previous_version": promotion.previous_version,
+        "reason": promotion.reason,
+        "message": promotion.message,
     }
     return {name: value for name, value in item.items() if value is not None}
 
@@ -49,6 +51,8 @@ def _promotion(item: Mapping[str, Any] | None) -> Promotion | None:
         runtime_id=item.get("runtime_id"),
         version=item.get("version"),
         previous_version=item.get("previous_version"),
+        reason=item.get("reason"),
+        message=item.get("message"),
     )
 
 

@@ -1,0 +1,79 @@
+"""Plan a gate: trigger in, ids and pointers out; the plan itself in S3."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import event_parser
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, Field, PositiveInt
+
+from flywheel.adapters.dynamodb_gates import DynamoDbGates
+from flywheel.adapters.dynamodb_releases import DynamoDbReleases
+from flywheel.adapters.ecr import EcrImageRegistry
+from flywheel.adapters.langfuse import LangfuseApi, credentials
+from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
+from flywheel.adapters.s3 import S3ObjectStore
+from flywheel.adapters.ssm import SsmSettings
+from flywheel.clock import SystemClock
+from flywheel.config import from_env
+from flywheel.events import PlanRequest
+from flywheel.evidence import GateEvidence
+from flywheel.planning import Planner, PlanningSettings
+
+logger, metrics = Logger(), Metrics()
+
+
+class Settings(BaseModel):
+    environment: str = Field(pattern=r"^[a-z][a-z0-9]{0,19}$")
+    state_table: str
+    evidence_bucket: str
+    agent_repository: str
+    production_runtime_name: str
+    dataset_name: str
+    langfuse_parameter_prefix: str
+    settings_prefix: str
+    judge_model_id: str
+    mcp_url: str
+    wave_pairs: PositiveInt = 100
+
+
+def make_planner(settings: Settings) -> Planner:
+    api = LangfuseApi(credentials(SsmSettings.from_prefix(settings.langfuse_parameter_prefix).required))
+    return Planner(
+        PlanningSettings(
+            environment=settings.environment,
+            repository=settings.agent_repository,
+            dataset_name=settings.dataset_name,
+            judge_model_id=settings.judge_model_id,
+            wave_pairs=settings.wave_pairs,
+            mcp_url=settings.mcp_url,
+        ),
+        gates=DynamoDbGates.from_table(settings.state_table),
+        releases=DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name),
+        images=EcrImageRegistry.from_repository(settings.agent_repository),
+        datasets=LangfuseDatasetStore(api),
+        parameters=SsmSettings.from_prefix(settings.settings_prefix),
+        evidence=GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
+        clock=SystemClock(),
+    )
+
+
+@cache
+def planner() -> Planner:
+    """Wire the parts at the first call, not at import: tests need no AWS environment."""
+    return make_planner(from_env(Settings))
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+@event_parser(model=PlanRequest)
+def lambda_handler(event: PlanRequest, _context: LambdaContext) -> dict[str, Any]:
+    logger.append_keys(execution_arn=event.execution_arn)
+    reply, why = planner().plan(event.event, event.execution_arn)
+    metrics.add_metric(
+        {"run": "GatesPlanned", "refused": "GatesRefused", "skip": "GatesSkipped"}[reply.action], MetricUnit.Count, 1
+    )
+    logger.info("gate planned", gate_id=reply.gate_id, action=reply.action, why=why)
+    return reply.model_dump(mode="json")

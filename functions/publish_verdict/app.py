@@ -1,0 +1,110 @@
+"""Publish a gate's verdict: record, report, bus event and notification, each once whatever is retried."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import event_parser
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+
+from flywheel.adapters.dynamodb_gates import DynamoDbGates
+from flywheel.adapters.eventbridge import EventBridgeBus
+from flywheel.adapters.idempotency import PowertoolsOnce
+from flywheel.adapters.s3 import S3ObjectStore
+from flywheel.adapters.sns import SnsNotifier
+from flywheel.adapters.ssm import SsmSettings
+from flywheel.clock import SystemClock
+from flywheel.config import from_env
+from flywheel.domain.gate import Verdict
+from flywheel.domain.outcome import TrialRecord
+from flywheel.domain.plan import GatePlan
+from flywheel.events import PublishRequest
+from flywheel.evidence import GateEvidence
+from flywheel.ports import GateRow
+from flywheel.publication import Announcer, Publisher, Render
+
+logger, metrics = Logger(), Metrics()
+
+
+class Settings(BaseModel):
+    environment: str
+    state_table: str
+    idempotency_table: str
+    evidence_bucket: str
+    event_bus: str
+    notification_topic_arn: str
+    langfuse_parameter_prefix: str
+    production_endpoint_name: str = "production"
+    stand_ins: str = ""  # what stands in for a real service, comma-separated; empty on AWS
+
+
+def make_render(langfuse_host: str | None, stand_ins: Sequence[str], endpoint: str) -> Render:
+    def render(plan: GatePlan, records: list[TrialRecord], verdict: Verdict, row: GateRow) -> tuple[str, str]:
+        # Imported here: a defect of the report, or of its template engine, must not keep the verdict back.
+        from flywheel.report import Promotion, build_report, render_html, report_to_json  # noqa: PLC0415
+
+        progress = row.promotion
+        promotion = None
+        if progress is not None and progress.step == "committed":
+            promotion = Promotion("promoted", "", endpoint, progress.version)
+        elif progress is not None and progress.step == "refused":
+            by_others = progress.reason in ("superseded", "incumbent_changed", "gate_ended")
+            promotion = Promotion("refused" if by_others else "failed", progress.message or "", endpoint)
+        host = (langfuse_host or "").rstrip("/")
+        report = build_report(
+            plan,
+            records,
+            verdict,
+            promoted=row.promoted,
+            started=row.started,
+            ended=row.ended or row.started,
+            promotion=promotion,
+            trace_url=(lambda trace_id: f"{host}/trace/{trace_id}") if host else None,
+            stand_ins=stand_ins,
+        )
+        return report_to_json(report), render_html(report)
+
+    return render
+
+
+def make_publisher(settings: Settings, once: PowertoolsOnce) -> Publisher:
+    host = SsmSettings.from_prefix(settings.langfuse_parameter_prefix).text("LANGFUSE_HOST")
+    stand_ins = [name.strip() for name in settings.stand_ins.split(",") if name.strip()]
+    return Publisher(
+        gates=DynamoDbGates.from_table(settings.state_table),
+        evidence=GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
+        announcer=Announcer(
+            settings.environment,
+            EventBridgeBus.from_bus(settings.event_bus),
+            SnsNotifier.from_topic(settings.notification_topic_arn),
+            once,
+        ),
+        render=make_render(host, stand_ins, settings.production_endpoint_name),
+        clock=SystemClock(),
+        warn=logger.warning,
+    )
+
+
+@cache
+def parts() -> tuple[Publisher, PowertoolsOnce]:
+    """Wire the parts at the first call, not at import: tests need no AWS environment."""
+    settings = from_env(Settings)
+    once = PowertoolsOnce.from_table(settings.idempotency_table)
+    return make_publisher(settings, once), once
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+@event_parser(model=PublishRequest)
+def lambda_handler(event: PublishRequest, context: LambdaContext) -> dict[str, Any]:
+    logger.append_keys(gate_id=event.gate_id)
+    publisher, once = parts()
+    once.register(context)
+    reply = publisher.publish(event.gate_id, event.failure)
+    metrics.add_dimension("verdict", reply.verdict)
+    metrics.add_metric("GatesEnded", MetricUnit.Count, 1)
+    logger.info("verdict published", verdict=reply.verdict, promoted=reply.promoted, report_key=reply.report_key)
+    return reply.model_dump(mode="json")

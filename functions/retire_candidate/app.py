@@ -1,0 +1,99 @@
+"""Retire runtimes: one arm of a gate, or all that an execution left behind that ended ABORTED, TIMED_OUT or FAILED."""
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import parse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+
+from flywheel.adapters.agentcore import AgentCoreRuntimes
+from flywheel.adapters.dynamodb_gates import DynamoDbGates
+from flywheel.adapters.dynamodb_releases import DynamoDbReleases
+from flywheel.adapters.eventbridge import EventBridgeBus
+from flywheel.adapters.idempotency import PowertoolsOnce
+from flywheel.clock import SystemClock
+from flywheel.config import from_env
+from flywheel.errors import TransientError
+from flywheel.events import ArmRequest, RetireReply, StatusChange
+from flywheel.production import ProductionEndpoint
+from flywheel.publication import Announcer
+from flywheel.retirement import Retirer
+
+logger, metrics = Logger(), Metrics()
+
+# Nobody polls after a status event: this call waits itself, and leaves time to raise, so that Lambda calls again.
+RESERVE_S = 20.0
+
+
+class Settings(BaseModel):
+    environment: str
+    state_table: str
+    idempotency_table: str
+    event_bus: str
+    production_runtime_name: str
+    production_endpoint_name: str
+    stack_name: str
+
+
+def make_retirer(settings: Settings, once: PowertoolsOnce) -> Retirer:
+    clock = SystemClock()
+    runtimes = AgentCoreRuntimes.from_environment()
+    releases = DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name)
+    return Retirer(
+        settings.stack_name,
+        runtimes=runtimes,
+        gates=DynamoDbGates.from_table(settings.state_table),
+        production=ProductionEndpoint(settings.production_endpoint_name, runtimes, releases, clock),
+        announcer=Announcer(settings.environment, EventBridgeBus.from_bus(settings.event_bus), None, once),
+        clock=clock,
+    )
+
+
+@cache
+def parts() -> tuple[Retirer, PowertoolsOnce]:
+    """Wire the parts at the first call, not at import: tests need no AWS environment."""
+    settings = from_env(Settings)
+    once = PowertoolsOnce.from_table(settings.idempotency_table)
+    return make_retirer(settings, once), once
+
+
+def until_gone(
+    look: Callable[[], RetireReply], left_s: Callable[[], float], sleep: Callable[[float], None] = time.sleep
+) -> RetireReply:
+    """Look until all is gone.
+
+    Raises:
+        TransientError: time ran out; the same event, delivered again, goes on.
+    """
+    reply = look()
+    while not reply.gone:
+        if left_s() - reply.wait_s < RESERVE_S:
+            raise TransientError("short-lived runtimes are still being deleted")
+        sleep(reply.wait_s)
+        reply = look()
+    return reply
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    retirer, once = parts()
+    once.register(context)
+    if "gate_id" in event:
+        request = parse(event, model=ArmRequest)
+        logger.append_keys(gate_id=request.gate_id, arm=request.arm)
+        reply = retirer.retire(request.gate_id, request.arm)
+    else:
+        change = parse(event, model=StatusChange).detail
+        logger.append_keys(execution_arn=change.execution_arn, status=change.status)
+        reply = until_gone(
+            lambda: retirer.execution_ended(change), lambda: context.get_remaining_time_in_millis() / 1000
+        )
+        metrics.add_metric("ExecutionsCleanedUp", MetricUnit.Count, 1)
+    logger.info("runtimes looked at", gone=reply.gone)
+    return reply.model_dump(mode="json")

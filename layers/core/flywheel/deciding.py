@@ -1,0 +1,211 @@
+"""Results of the waves so far -> the next wave's shards, or the verdict; the same look always gives the same answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flywheel.domain.early_stop import certain_failure
+from flywheel.domain.gate import Errored, Reason, SequentialGate, Verdict
+from flywheel.domain.golden import dataset_hash
+from flywheel.domain.guards import check_guards, final_verdict
+from flywheel.domain.outcome import TrialKey, TrialRecord
+from flywheel.domain.plan import GatePlan
+from flywheel.domain.records import unique_records
+from flywheel.domain.waves import gate_items, must_pass_pairs, plan_shards
+from flywheel.errors import EvidenceMissingError, InvalidRequestError, NotFoundError
+from flywheel.events import DecideReply, ShardPointer
+from flywheel.evidence import GateEvidence, decision_key, gate_state_key
+from flywheel.ports import Clock, DatasetStore, ReleaseStore, ScoreStore
+from flywheel.supersession import superseded
+
+# The machine's inline Map takes 40 iterations at once.
+MOST_SHARDS_AT_ONCE = 40
+_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DecidingSettings:
+    wave_pairs: int
+    shards_per_wave: int
+    read_back_deadline_s: float
+
+
+class Decider:
+    """Looks at a gate after each wave (wave 0: nothing is evaluated yet)."""
+
+    def __init__(
+        self,
+        settings: DecidingSettings,
+        *,
+        evidence: GateEvidence,
+        releases: ReleaseStore,
+        datasets: DatasetStore,
+        scores: ScoreStore,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._evidence = evidence
+        self._releases = releases
+        self._datasets = datasets
+        self._scores = scores
+        self._clock = clock
+
+    def decide(self, gate_id: str, wave: int) -> DecideReply:
+        """Look; ask for the next wave or end.
+
+        Raises:
+            NotFoundError: the gate was never planned, or never asked for this wave.
+            TransientError: something that is needed does not answer now.
+        """
+        standing = self._evidence.document(decision_key(gate_id, wave))
+        if standing is not None:
+            return DecideReply.model_validate(standing)
+        plan = self._evidence.plan(gate_id)
+        verdict = self._evidence.verdict(gate_id)  # written by a deployment that failed, or by this look before
+        if verdict is None:
+            verdict = self._look(plan, wave)
+        if verdict is None:
+            return self._asked(gate_id, wave)
+        verdict = self._evidence.write_verdict(gate_id, verdict)
+        action = "promote" if verdict.kind == "PASS" and plan.promote else "end"
+        reply = DecideReply.model_validate({"action": action, "gate_id": gate_id, "wave": wave})
+        return self._stand(wave, reply)
+
+    def _look(self, plan: GatePlan, wave: int) -> Verdict | None:
+        """Give the verdict of this look; None: the next wave's shards and state are written."""
+        if newer := superseded(plan, self._releases):
+            return Verdict("INCONCLUSIVE", (newer,))
+        gate = self._gate(plan, wave)
+        try:
+            records = self._record(plan, gate, wave)
+        except EvidenceMissingError as missing:
+            return Verdict("INCONCLUSIVE", (Reason("evidence_missing", str(missing)),))
+        decision = gate.verdict()
+        if decision.kind is None:
+            certain = self._certain(plan, gate, records)
+            if certain is None:
+                return self._next_wave(plan, gate, wave)
+            decision = Verdict("FAIL", (certain,), decision.estimates)
+        return self._settled(plan, records, decision)
+
+    def _gate(self, plan: GatePlan, wave: int) -> SequentialGate:
+        if wave == 0:
+            return SequentialGate(plan.policy, gate_items(plan.policy, plan.items), plan.seed)
+        return SequentialGate.from_json(self._evidence.read_text(gate_state_key(plan.gate_id, wave)))
+
+    def _record(self, plan: GatePlan, gate: SequentialGate, wave: int) -> list[TrialRecord]:
+        """Record the wave's results in the gate; give the records of all waves.
+
+        Raises:
+            EvidenceMissingError: a result that was asked for is not there, or is not what was asked for.
+        """
+        if wave == 0:
+            return []
+        found, missing = self._evidence.results(plan.gate_id)
+        if missing:
+            raise EvidenceMissingError(f"{len(missing)} result files are missing: {', '.join(missing[:_NAMED])}")
+        try:
+            records = unique_records(found)
+        except InvalidRequestError as error:
+            raise EvidenceMissingError(str(error)) from error
+        asked = self._evidence.lines(plan.gate_id, wave)
+        absent = [key for key in asked if key not in records]
+        if absent:
+            raise EvidenceMissingError(f"{len(absent)} trials have no result: {_names(absent)}")
+        for key in asked:
+            if key.arm == "candidate" and key.item_id in gate.items:
+                other = TrialKey(key.item_id, key.trial, "incumbent")
+                incumbent = _primary(plan, records[other]) if plan.arm("incumbent") else None
+                gate.record(key.item_id, key.trial, _primary(plan, records[key]), incumbent)
+        return list(records.values())
+
+    def _certain(self, plan: GatePlan, gate: SequentialGate, records: Sequence[TrialRecord]) -> Reason | None:
+        if not plan.policy.stop_when_certain:
+            return None
+        planned = len(gate.items) * plan.policy.max_trials + len(must_pass_pairs(plan.policy, plan.items))
+        return certain_failure(plan.policy, plan.items, records, planned)
+
+    def _next_wave(self, plan: GatePlan, gate: SequentialGate, wave: int) -> Verdict | None:
+        pairs = gate.next_pairs(self._settings.wave_pairs)
+        if wave == 0:
+            pairs = must_pass_pairs(plan.policy, plan.items) + pairs
+        if not pairs:
+            return Verdict("INCONCLUSIVE", (Reason("undecided", "every trial is done and nothing follows from them"),))
+        following = wave + 1
+        arms = [arm.arm for arm in plan.arms]
+        shards = plan_shards(pairs, arms, self._settings.shards_per_wave, plan.gate_id, following)
+        self._evidence.write_shards(shards)
+        self._evidence.create_text(gate_state_key(plan.gate_id, following), gate.to_json())
+        return None
+
+    def _asked(self, gate_id: str, wave: int) -> DecideReply:
+        keys = self._evidence.shard_keys(gate_id, wave + 1)
+        return self._stand(
+            wave,
+            DecideReply(
+                action="evaluate",
+                gate_id=gate_id,
+                wave=wave + 1,
+                shards=tuple(ShardPointer(gate_id=gate_id, key=key) for key in keys),
+                concurrency=min(max(1, len(keys)), MOST_SHARDS_AT_ONCE),
+            ),
+        )
+
+    def _stand(self, wave: int, reply: DecideReply) -> DecideReply:
+        key = decision_key(reply.gate_id, wave)
+        return DecideReply.model_validate(self._evidence.create_document(key, reply.model_dump(mode="json")))
+
+    def _settled(self, plan: GatePlan, records: Sequence[TrialRecord], decision: Verdict) -> Verdict:
+        """Guards, then what only Langfuse can tell: a verdict stands on evidence that people can look at."""
+        today = f"{self._clock.now():%Y-%m-%d}"
+        guards = check_guards(plan.policy, plan.items, records, plan.muted, today)
+        verdict = final_verdict(decision, guards)
+        if verdict.kind == "INCONCLUSIVE":
+            return verdict
+        trouble = self._dataset_changed(plan) or self._scores_missing(records)
+        if trouble is None:
+            return verdict
+        return Verdict("INCONCLUSIVE", (trouble, *verdict.reasons), verdict.estimates)
+
+    def _dataset_changed(self, plan: GatePlan) -> Reason | None:
+        try:
+            now = dataset_hash(self._datasets.snapshot(plan.dataset_name).items)
+        except NotFoundError:
+            now = "gone"
+        if now == plan.dataset_hash:
+            return None
+        return Reason(
+            "dataset_changed", f"the dataset {plan.dataset_name} changed during the gate: push again or `gate start`"
+        )
+
+    def _scores_missing(self, records: Sequence[TrialRecord]) -> Reason | None:
+        scored = [record for record in records if record.scores]
+        untraced = [record.key for record in scored if not record.trace_id]
+        if untraced:
+            return Reason("evidence_missing", f"{len(untraced)} scored trials have no trace: {_names(untraced)}")
+        expected = {record.trace_id: frozenset(record.scores) for record in scored}
+        missing = self._scores.read_back(expected, deadline_s=self._settings.read_back_deadline_s)
+        if not missing:
+            return None
+        items = tuple(dict.fromkeys(r.key.item_id for r in scored if r.trace_id in missing))
+        count, total = sum(map(len, missing.values())), sum(map(len, expected.values()))
+        return Reason(
+            "evidence_missing",
+            f"{count} of {total} scores are not in Langfuse {self._settings.read_back_deadline_s:g} s after the last",
+            observed=float(total - count),
+            required=float(total),
+            items=items[:_NAMED],
+        )
+
+
+def _primary(plan: GatePlan, record: TrialRecord) -> float | Errored:
+    """Give the score that the decision looks at. One that is not there is missing evidence, never a 0."""
+    if record.error is not None:
+        return Errored(record.error.stage)
+    score = record.scores.get(plan.policy.primary_metric)
+    if score is None:
+        raise EvidenceMissingError(f"a trial has no {plan.policy.primary_metric}: {_names([record.key])}")
+    return score
+
+
+def _names(keys: Sequence[TrialKey]) -> str:
+    return ", ".join(f"{key.item_id}#{key.trial} {key.arm}" for key in keys[:_NAMED])

@@ -1,0 +1,311 @@
+"""Trigger -> the plan of a gate: candidate, incumbent, dataset snapshot, policy; all fixed before anything is done."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC
+from math import ceil
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from flywheel.domain.candidate import Candidate
+from flywheel.domain.gate import Reason, Verdict
+from flywheel.domain.golden import GoldenItem, dataset_hash
+from flywheel.domain.outcome import Arm
+from flywheel.domain.plan import ArmPlan, GatePlan, MutedItem, Trigger
+from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy
+from flywheel.domain.prices import estimate_gate_cost, load_prices
+from flywheel.domain.releases import runtime_name
+from flywheel.domain.strict import first_problems
+from flywheel.domain.waves import gate_items, must_pass_pairs
+from flywheel.errors import InvalidRequestError, NotFoundError, PlanRefusedError
+from flywheel.evaluation.instrument import judge_spec
+from flywheel.events import PRODUCTION, ArmMessage, GateTrigger, NotForUs, PlanReply, PromptVersion, parse_trigger
+from flywheel.evidence import GateEvidence
+from flywheel.ports import (
+    Clock,
+    DatasetSnapshot,
+    DatasetStore,
+    GateArm,
+    GateRequest,
+    GateRow,
+    GateStore,
+    Head,
+    ImageRegistry,
+    ReleaseStore,
+    Settings,
+)
+from flywheel.runtimes import Surroundings, runtime_environment
+
+
+class AgentSettings(BaseModel):
+    """`/flywheel/<env>/agent`: what a pushed image is combined with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model_id: str = Field(min_length=1, max_length=300)
+    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    prompt: PromptVersion | None = None
+
+
+_MUTES: TypeAdapter[list[MutedItem]] = TypeAdapter(list[MutedItem])
+
+
+class RefusedError(PlanRefusedError):
+    """`reason` says as data why the gate must not start."""
+
+    def __init__(self, code: str, message: str, **figures: Any) -> None:
+        super().__init__(f"{code}: {message}")
+        self.reason = Reason(code, message, **figures)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningSettings:
+    environment: str
+    repository: str
+    dataset_name: str
+    judge_model_id: str
+    wave_pairs: int
+    mcp_url: str
+
+
+class Planner:
+    """Plans gates; every step may be repeated."""
+
+    def __init__(
+        self,
+        settings: PlanningSettings,
+        *,
+        gates: GateStore,
+        releases: ReleaseStore,
+        images: ImageRegistry,
+        datasets: DatasetStore,
+        parameters: Settings,
+        evidence: GateEvidence,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._gates = gates
+        self._releases = releases
+        self._images = images
+        self._datasets = datasets
+        self._parameters = parameters
+        self._evidence = evidence
+        self._clock = clock
+
+    def plan(self, event: Mapping[str, Any], execution_arn: str) -> tuple[PlanReply, str]:
+        """Plan the gate that the event asks for; the second value says in words what was decided.
+
+        Raises:
+            InvalidRequestError: the event is malformed.
+            TransientError: something that is needed does not answer now.
+        """
+        trigger = parse_trigger(event, self._settings.repository)
+        if isinstance(trigger, NotForUs):
+            return PlanReply(action="skip", gate_id=""), trigger.reason
+        row = self._gates.open(
+            GateRow(
+                gate_id=trigger.gate_id,
+                execution_arn=execution_arn,
+                trigger=trigger.source,
+                started=self._clock.now(),
+                requested_at=trigger.requested_at.isoformat(),
+                tag=trigger.tag,
+            )
+        )
+        if row.execution_arn != execution_arn:
+            return PlanReply(action="skip", gate_id=trigger.gate_id), f"{row.execution_arn} carries this gate out"
+        if row.refused:
+            return PlanReply(action="refused", gate_id=trigger.gate_id), ", ".join(row.refused)
+        try:
+            plan = self._evidence.planned(trigger.gate_id)
+            if plan is None:
+                plan = self._evidence.write_plan(self._make_plan(trigger))
+            arms: dict[Arm, GateArm] = {arm.arm: row.arms.get(arm.arm, GateArm(arm.runtime_name)) for arm in plan.arms}
+            digest = plan.arms[0].candidate.image_digest
+            self._gates.describe(trigger.gate_id, digest=digest, tag=trigger.tag, arms=arms)
+            self._check(plan, trigger)
+        except RefusedError as refused:
+            # The reasons are evidence like those of any other verdict; the gate is not run.
+            self._evidence.write_verdict(trigger.gate_id, Verdict("INCONCLUSIVE", (refused.reason,)))
+            self._gates.refuse(trigger.gate_id, [refused.reason.code])
+            return PlanReply(action="refused", gate_id=trigger.gate_id), str(refused)
+        return self._reply(plan), f"{len(plan.items)} items, {len(plan.arms)} arms"
+
+    def _make_plan(self, trigger: GateTrigger) -> GatePlan:
+        head = self._releases.head()
+        candidate, revision = self._candidate(trigger, head)
+        policy = self._policy()
+        snapshot = self._snapshot()
+        items = snapshot.items
+        if trigger.item_ids is not None:
+            items = _chosen(items, trigger.item_ids)
+            policy = replace(policy, minimum_items=min(policy.minimum_items, max(1, len(items))))
+        arms: list[tuple[Arm, Candidate]] = [("candidate", candidate)]
+        if head.release is not None and head.release.candidate.candidate_id != candidate.candidate_id:
+            # Comparing a configuration with itself would only cost money.
+            arms.append(("incumbent", head.release.candidate))
+        environment = self._settings.environment
+        return GatePlan(
+            gate_id=trigger.gate_id,
+            environment=environment,
+            trigger=Trigger(trigger.source, trigger.event_id, trigger.requested_at.isoformat(), trigger.tag),
+            arms=tuple(ArmPlan(arm, of, runtime_name(environment, trigger.gate_id, arm)) for arm, of in arms),
+            incumbent_release=head.release.release_no if head.release else None,
+            policy=policy,
+            dataset_name=self._settings.dataset_name,
+            dataset_version=snapshot.version.astimezone(UTC).isoformat(),
+            dataset_hash=dataset_hash(snapshot.items),
+            items=items,
+            judge=judge_spec(self._settings.judge_model_id, policy.choice_scores),
+            seed=int(hashlib.sha256(trigger.gate_id.encode()).hexdigest()[:8], 16),
+            muted=self._muted(),
+            # A gate over part of the dataset shows something; it is no reason to change production.
+            promote=trigger.promote and trigger.item_ids is None,
+            annotate=trigger.annotate,
+            revision=revision,
+        )
+
+    def _check(self, plan: GatePlan, trigger: GateTrigger) -> None:
+        """Refuse what the policy's caps do not allow; the day's count comes last, so that a refused gate costs none."""
+        policy = plan.policy
+        if len(plan.items) < policy.minimum_items:
+            raise RefusedError(
+                "too_few_items",
+                f"the dataset {plan.dataset_name} has {len(plan.items)} items, the policy asks for "
+                f"{policy.minimum_items}: add items or change minimum_items",
+                observed=float(len(plan.items)),
+                required=float(policy.minimum_items),
+            )
+        if not gate_items(policy, plan.items):
+            raise RefusedError("too_few_items", f"no item counts in the average of {policy.primary_metric}")
+        cost = _estimated_usd(plan)
+        if cost > policy.usd_per_gate:
+            raise RefusedError(
+                "cost_cap",
+                f"this gate would cost about {cost:.2f} USD, the policy allows {policy.usd_per_gate:.2f}: "
+                "raise usd_per_gate or shrink the dataset",
+                observed=cost,
+                required=policy.usd_per_gate,
+            )
+        if plan.promote:
+            mine = GateRequest(plan.gate_id, trigger.requested_at, trigger.event_id)
+            newest = self._releases.note_request(mine)
+            if newest.gate_id != plan.gate_id:
+                raise RefusedError("superseded", f"gate {newest.gate_id} was asked for later and decides instead")
+        day = f"{self._clock.now().astimezone(UTC):%Y-%m-%d}"
+        if not self._gates.count(plan.gate_id, day, policy.gates_per_day):
+            raise RefusedError(
+                "gates_per_day",
+                f"{policy.gates_per_day} gates were planned on {day} (UTC) already: wait or raise gates_per_day",
+                required=float(policy.gates_per_day),
+            )
+
+    def _candidate(self, trigger: GateTrigger, head: Head) -> tuple[Candidate, str | None]:
+        if trigger.reference == PRODUCTION:
+            if head.release is None:
+                raise RefusedError("no_production", "nothing is in production yet: push an image first")
+            candidate, revision = head.release.candidate, None
+        else:
+            try:
+                image = self._images.resolve(trigger.reference)
+            except (NotFoundError, InvalidRequestError) as error:
+                raise RefusedError("image_not_found", str(error)) from error
+            agent = self._agent_settings()
+            candidate = Candidate(
+                repository_uri=image.repository_uri,
+                image_digest=image.digest,
+                model_id=agent.model_id,
+                prompt_name=agent.prompt.name if agent.prompt else None,
+                prompt_version=agent.prompt.version if agent.prompt else None,
+                parameters=tuple(agent.parameters.items()),
+            )
+            revision = image.revision
+        if trigger.prompt is not None:
+            rest = tuple((name, value) for name, value in candidate.parameters if name != "system_prompt")
+            candidate = replace(
+                candidate, prompt_name=trigger.prompt.name, prompt_version=trigger.prompt.version, parameters=rest
+            )
+        try:
+            runtime_environment(candidate, Surroundings("", "", self._settings.mcp_url, "", ""))
+        except InvalidRequestError as error:
+            raise RefusedError("invalid_agent_settings", str(error)) from error
+        return candidate, revision
+
+    def _agent_settings(self) -> AgentSettings:
+        text = self._parameters.text("agent")
+        if text is None:
+            raise RefusedError(
+                "invalid_agent_settings", "the SSM parameter 'agent' of this environment does not exist: create it"
+            )
+        try:
+            return AgentSettings.model_validate_json(text)
+        except ValidationError as error:
+            raise RefusedError(
+                "invalid_agent_settings", f"the SSM parameter 'agent' is invalid: {first_problems(error)}"
+            ) from error
+
+    def _policy(self) -> GatePolicy:
+        text = self._parameters.text("policy")
+        try:
+            return apply_overrides(load_default_policy(), json.loads(text) if text else {})
+        except (ValueError, InvalidRequestError) as error:
+            raise RefusedError("invalid_policy", f"the SSM parameter 'policy' is invalid: {error}") from error
+
+    def _muted(self) -> tuple[MutedItem, ...]:
+        text = self._parameters.text("mutes")
+        try:
+            return tuple(_MUTES.validate_json(text)) if text else ()
+        except ValidationError as error:
+            raise RefusedError(
+                "invalid_mutes", f"the SSM parameter 'mutes' is invalid: {first_problems(error)}"
+            ) from error
+
+    def _snapshot(self) -> DatasetSnapshot:
+        name = self._settings.dataset_name
+        try:
+            snapshot = self._datasets.snapshot(name)
+        except NotFoundError as error:
+            raise RefusedError(
+                "dataset_missing", f"Langfuse has no dataset {name}: run `flywheel dataset import` first"
+            ) from error
+        except InvalidRequestError as error:
+            raise RefusedError("dataset_invalid", str(error)) from error
+        if not snapshot.items:
+            raise RefusedError("too_few_items", f"the dataset {name} is empty: run `flywheel dataset import` first")
+        return snapshot
+
+    def _reply(self, plan: GatePlan) -> PlanReply:
+        pairs = len(gate_items(plan.policy, plan.items)) * plan.policy.max_trials
+        waves = ceil(pairs / self._settings.wave_pairs)
+        return PlanReply(
+            action="run",
+            gate_id=plan.gate_id,
+            arms=tuple(ArmMessage(gate_id=plan.gate_id, arm=a.arm, runtime_name=a.runtime_name) for a in plan.arms),
+            max_waves=max(waves, 1 if must_pass_pairs(plan.policy, plan.items) else waves),
+        )
+
+
+def _chosen(items: tuple[GoldenItem, ...], wanted: tuple[str, ...]) -> tuple[GoldenItem, ...]:
+    known = {item.item_id for item in items}
+    unknown = [item_id for item_id in wanted if item_id not in known]
+    if unknown or not wanted:
+        named = ", ".join(unknown[:10])
+        raise RefusedError("unknown_items", f"the dataset does not have the items asked for: {named or 'none given'}")
+    return tuple(item for item in items if item.item_id in set(wanted))
+
+
+def _estimated_usd(plan: GatePlan) -> float:
+    """Dollars of the whole gate, were every planned trial to run; models without a price are left out."""
+    averaged = gate_items(plan.policy, plan.items)
+    trials = {item.item_id: plan.policy.max_trials for item in plan.items if item.item_id in averaged}
+    trials |= {item.item_id: plan.policy.must_pass_n for item in plan.items if item.must_pass}
+    return estimate_gate_cost(
+        load_prices(),
+        arm_models=[arm.candidate.model_id for arm in plan.arms],
+        trials_per_arm=sum(trials.values()),
+        facts=sum(len(item.response_facts) * trials.get(item.item_id, 0) for item in plan.items),
+        judge_model=plan.judge.model_id,
+    ).usd

@@ -1,0 +1,65 @@
+"""The endpoint that serves production: moved forward by a promotion, put back when one is given up."""
+
+from flywheel.errors import ConflictError, TransientError
+from flywheel.ports import Clock, Promotion, ReleaseStore, RuntimeControl
+from flywheel.runtimes import token
+
+
+class ProductionEndpoint:
+    """One named endpoint. Whoever moves it holds the right to promote."""
+
+    def __init__(self, name: str, runtimes: RuntimeControl, releases: ReleaseStore, clock: Clock) -> None:
+        self._name = name
+        self._runtimes = runtimes
+        self._releases = releases
+        self._clock = clock
+
+    def is_on(self, runtime_id: str, version: str, move_token: str) -> bool:
+        """Move the endpoint if it is elsewhere; True once it serves exactly that version.
+
+        Raises:
+            TransientError: the endpoint is just changing.
+            ConflictError: the endpoint cannot take that version.
+        """
+        endpoint = self._runtimes.endpoint(runtime_id, self._name)
+        if endpoint is None or endpoint.target_version != version:
+            self._move(runtime_id, version, move_token)
+            endpoint = self._runtimes.endpoint(runtime_id, self._name)
+        if endpoint is not None and endpoint.status in ("CREATE_FAILED", "UPDATE_FAILED"):
+            raise ConflictError(f"endpoint {self._name}: {endpoint.status}: {endpoint.failure_reason[:500]}")
+        return endpoint is not None and endpoint.status == "READY" and endpoint.live_version == version
+
+    def abandon(self, gate_id: str, progress: Promotion | None) -> None:
+        """Put production back to the release on record and give the right to promote back; safe to repeat.
+
+        Only what this gate moved is put back, and only while nobody else promotes: their move overrides ours. On the
+        very first promotion there is nothing to go back to.
+
+        Raises:
+            TransientError: the endpoint is just changing; call again.
+        """
+        head = self._releases.head()
+        committed = head.release is not None and head.release.gate_id == gate_id
+        others = head.promoting not in (None, gate_id) and (
+            head.promoting_until is None or head.promoting_until > self._clock.now()
+        )
+        moved = progress is not None and progress.step == "moving"
+        if progress is not None and moved and not committed and not others:
+            runtime_id, version = progress.runtime_id, progress.version
+            back = head.release.runtime_version if head.release else progress.previous_version
+            endpoint = self._runtimes.endpoint(runtime_id, self._name) if runtime_id else None
+            if (
+                runtime_id
+                and version
+                and back
+                and endpoint
+                and version in (endpoint.target_version, endpoint.live_version)
+            ):
+                self._move(runtime_id, back, token("back", gate_id, version))
+        self._releases.let_go(gate_id)
+
+    def _move(self, runtime_id: str, version: str, move_token: str) -> None:
+        try:
+            self._runtimes.move_endpoint(runtime_id, self._name, version, move_token)
+        except ConflictError as error:
+            raise TransientError(f"endpoint {self._name} is changing: {error}") from error

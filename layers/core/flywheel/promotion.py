@@ -1,0 +1,283 @@
+"""PASS -> production: the digest that was tested behind the endpoint, a step a call; and back again by hand.
+
+The steps, each safe to repeat: take the right to promote -> new version of the production runtime -> READY -> endpoint
+`candidate` on it -> smoke test -> endpoint `production` on it -> record, right given back -> event.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from flywheel.domain.plan import GatePlan
+from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError, PromotionRefusedError
+from flywheel.events import PromoteReply
+from flywheel.evidence import GateEvidence
+from flywheel.ports import (
+    AgentInvoker,
+    Clock,
+    EventBus,
+    GateStore,
+    InvocationFailure,
+    Promotion,
+    Release,
+    ReleaseStore,
+    RuntimeControl,
+    RuntimeStatus,
+)
+from flywheel.production import ProductionEndpoint
+from flywheel.runtimes import Surroundings, production_spec, token
+from flywheel.supersession import superseded
+
+STAGING_ENDPOINT = "candidate"
+_WAIT_S = 2
+_FAILED: tuple[RuntimeStatus, ...] = ("CREATE_FAILED", "UPDATE_FAILED", "DELETING", "DELETE_FAILED")
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionSettings:
+    """`lease`: how long the right to promote is held after each call; longer than any one call takes."""
+
+    surroundings: Surroundings
+    runtime_name: str
+    endpoint_name: str
+    ready_timeout: timedelta
+    lease: timedelta = timedelta(minutes=10)
+
+
+class _RefusedError(PromotionRefusedError):
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class Promoter:
+    """Promotes the candidate of a gate that passed; each call takes the promotion as far as it goes without waiting."""
+
+    def __init__(
+        self,
+        settings: PromotionSettings,
+        *,
+        runtimes: RuntimeControl,
+        agents: AgentInvoker,
+        gates: GateStore,
+        releases: ReleaseStore,
+        evidence: GateEvidence,
+        bus: EventBus,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._runtimes = runtimes
+        self._agents = agents
+        self._gates = gates
+        self._releases = releases
+        self._evidence = evidence
+        self._bus = bus
+        self._clock = clock
+        self._production = ProductionEndpoint(settings.endpoint_name, runtimes, releases, clock)
+
+    def promote(self, gate_id: str) -> PromoteReply:
+        """Go on with the promotion.
+
+        Raises:
+            PromotionRefusedError: production changed, a newer request is there, or the new version failed; production
+                answers as before, and the reason is in the gate's record.
+            TransientError: call again.
+        """
+        plan = self._evidence.plan(gate_id)
+        row = self._gates.get(gate_id)
+        if row is None:
+            raise NotFoundError(f"no gate {gate_id}")
+        progress = row.promotion or Promotion("acquired", self._clock.now())
+        if progress.step == "refused":
+            raise _RefusedError(progress.reason or "refused", progress.message or "")
+        head = self._releases.head().release
+        if head is not None and head.gate_id == gate_id:
+            return self._announce(plan, head, progress)
+        try:
+            if row.status == "ended":
+                raise _RefusedError("gate_ended", "the gate was ended while it promoted")  # noqa: TRY301
+            return self._advance(plan, progress)
+        except _RefusedError as refused:
+            progress = self._noted(gate_id)
+            self._production.abandon(gate_id, progress)
+            self._note(plan, replace(progress, step="refused", reason=refused.code, message=refused.message))
+            raise
+
+    def _advance(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
+        verdict = self._evidence.verdict(plan.gate_id)
+        if verdict is None or verdict.kind != "PASS" or not plan.promote:
+            raise _RefusedError("no_pass", "only a gate that passed, and was asked to promote, may promote")
+        if newer := superseded(plan, self._releases):
+            raise _RefusedError(newer.code, newer.message)
+        now = self._clock.now()
+        try:
+            self._releases.acquire(plan.gate_id, plan.incumbent_release, now=now, until=now + self._settings.lease)
+        except ConflictError as error:
+            raise _RefusedError("incumbent_changed", str(error)) from error
+        head = self._releases.head().release
+        if head is not None and head.candidate.candidate_id == plan.arms[0].candidate.candidate_id:
+            return self._unchanged(plan, head, progress)
+        if now - progress.started_at > self._settings.ready_timeout:
+            limit = round(self._settings.ready_timeout.total_seconds())
+            raise _RefusedError("promotion_timeout", f"not done within {limit} s, last step {progress.step}")
+        return self._step(plan, progress)
+
+    def _step(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
+        """Take every step that does not have to be waited for."""
+        if progress.step == "acquired":
+            made = self._make_version(plan, progress)
+            if made is None:
+                return _later()
+            progress = self._note(plan, made)
+        if progress.step == "updating":
+            if not self._version_is_ready(progress):
+                return _later()
+            progress = self._note(plan, replace(progress, step="staging"))
+        if progress.step == "staging":
+            if not self._staged(plan, progress):
+                return _later()
+            self._smoke_test(plan, progress)
+            if newer := superseded(plan, self._releases):
+                raise _RefusedError(newer.code, newer.message)
+            progress = self._note(plan, replace(progress, step="moving"))
+        return self._go_live(plan, progress)
+
+    def _go_live(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
+        runtime_id, version = _version(progress)
+        try:
+            if not self._production.is_on(runtime_id, version, token("live", plan.gate_id, version)):
+                return _later()
+        except ConflictError as error:
+            raise _RefusedError("update_failed", str(error)) from error
+        return self._commit(plan, progress)
+
+    def _make_version(self, plan: GatePlan, progress: Promotion) -> Promotion | None:
+        """Create or update the production runtime; None while it takes no update, because one is under way."""
+        spec = production_spec(
+            plan.gate_id,
+            self._settings.runtime_name,
+            plan.arms[0].candidate,
+            self._settings.surroundings,
+            self._clock.now(),
+        )
+        existing = self._runtimes.find(self._settings.runtime_name)
+        if existing is None:
+            made, previous = self._runtimes.create(spec), None
+        else:
+            if existing.status in ("CREATING", "UPDATING"):
+                return None  # a promotion that was given up left it so: AgentCore takes one change at a time
+            live = self._runtimes.endpoint(existing.runtime_id, self._settings.endpoint_name)
+            made, previous = self._runtimes.update(existing.runtime_id, spec), live.live_version if live else None
+        return replace(
+            progress, step="updating", runtime_id=made.runtime_id, version=made.version, previous_version=previous
+        )
+
+    def _version_is_ready(self, progress: Promotion) -> bool:
+        if progress.runtime_id is None:
+            return False
+        runtime = self._runtimes.get(progress.runtime_id, progress.version)
+        if runtime.status in _FAILED:
+            raise _RefusedError("update_failed", f"version {progress.version}: {runtime.failure_reason[:500]}")
+        return runtime.status == "READY"
+
+    def _staged(self, plan: GatePlan, progress: Promotion) -> bool:
+        runtime_id, version = _version(progress)
+        endpoint = self._runtimes.endpoint(runtime_id, STAGING_ENDPOINT)
+        if endpoint is None or endpoint.target_version != version:
+            self._runtimes.move_endpoint(runtime_id, STAGING_ENDPOINT, version, token("stage", plan.gate_id, version))
+            endpoint = self._runtimes.endpoint(runtime_id, STAGING_ENDPOINT)
+        if endpoint is not None and endpoint.status in _FAILED:
+            raise _RefusedError("update_failed", f"endpoint {STAGING_ENDPOINT}: {endpoint.failure_reason[:500]}")
+        return endpoint is not None and endpoint.status == "READY" and endpoint.live_version == version
+
+    def _smoke_test(self, plan: GatePlan, progress: Promotion) -> None:
+        """One real question to the new version under production's own role: it must answer something."""
+        runtime_id, version = _version(progress)
+        arn = self._runtimes.get(runtime_id).arn
+        question = next((item.question for item in plan.items if not item.must_refuse), plan.items[0].question)
+        payload = json.dumps({"question": question, "tags": ["smoke-test", plan.gate_id]}).encode()
+        session = f"smoke-{plan.gate_id}-{token(version, plan.gate_id)[:16]}"
+        reply = self._agents.invoke(arn, payload, session_id=session, qualifier=STAGING_ENDPOINT)
+        self._agents.stop_session(arn, session, STAGING_ENDPOINT)
+        if isinstance(reply, InvocationFailure):
+            raise _RefusedError("smoke_test_failed", f"version {version}: {reply.kind}: {reply.message[:300]}")
+        try:
+            answer = json.loads(reply.body)["answer"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise _RefusedError("smoke_test_failed", f"version {version} gave no answer object") from error
+        if not isinstance(answer, str) or not answer.strip():
+            raise _RefusedError("smoke_test_failed", f"version {version} gave an empty answer")
+
+    def _commit(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
+        runtime_id, version = _version(progress)
+        release = Release(
+            release_no=(plan.incumbent_release or 0) + 1,
+            candidate=plan.arms[0].candidate,
+            gate_id=plan.gate_id,
+            runtime_id=runtime_id,
+            runtime_version=version,
+            since=self._clock.now(),
+        )
+        try:
+            self._releases.commit(
+                release, holder=plan.gate_id, expected_release=plan.incumbent_release, ended_because="replaced"
+            )
+        except ConflictError as error:
+            raise _RefusedError("incumbent_changed", str(error)) from error
+        return self._announce(plan, release, progress)
+
+    def _announce(self, plan: GatePlan, release: Release, progress: Promotion) -> PromoteReply:
+        """The record says `committed` only after the event is out: a lost call sends it again, never not at all."""
+        if progress.step != "committed":
+            self._bus.publish("AgentPromoted", _promoted(release, plan))
+            self._note(plan, replace(progress, step="committed"))
+        return PromoteReply(done=True, wait_s=0, promoted=True)
+
+    def _unchanged(self, plan: GatePlan, head: Release, progress: Promotion) -> PromoteReply:
+        """What passed is what production runs: nothing moves, and that is recorded."""
+        self._releases.let_go(plan.gate_id)
+        if progress.step != "committed":
+            self._note(
+                plan,
+                replace(
+                    progress,
+                    step="committed",
+                    runtime_id=head.runtime_id,
+                    version=head.runtime_version,
+                    previous_version=head.runtime_version,
+                ),
+            )
+        return PromoteReply(done=True, wait_s=0, promoted=True)
+
+    def _note(self, plan: GatePlan, progress: Promotion) -> Promotion:
+        self._gates.note_promotion(plan.gate_id, progress)
+        return progress
+
+    def _noted(self, gate_id: str) -> Promotion:
+        row = self._gates.get(gate_id)
+        return row.promotion if row and row.promotion else Promotion("acquired", self._clock.now())
+
+
+def _version(progress: Promotion) -> tuple[str, str]:
+    if progress.runtime_id is None or progress.version is None:
+        raise InvalidRequestError(f"the promotion at step {progress.step} names no version")
+    return progress.runtime_id, progress.version
+
+
+def _later() -> PromoteReply:
+    return PromoteReply(done=False, wait_s=_WAIT_S, promoted=False)
+
+
+def _promoted(release: Release, plan: GatePlan) -> dict[str, object]:
+    return {
+        "version": 1,
+        "environment": plan.environment,
+        "gate_id": plan.gate_id,
+        "release_no": release.release_no,
+        "candidate_id": release.candidate.candidate_id,
+        "image_digest": release.candidate.image_digest,
+        "runtime_id": release.runtime_id,
+        "runtime_version": release.runtime_version,
+        "revision": plan.revision,
+    }

@@ -1,0 +1,195 @@
+"""Verdict, failure and promotion of a gate -> its final outcome, on record, in a report and announced once."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from flywheel.domain.gate import Reason, Verdict
+from flywheel.domain.outcome import TrialRecord
+from flywheel.domain.plan import GatePlan
+from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError, TransientError
+from flywheel.events import Failure, PublishReply
+from flywheel.evidence import GateEvidence, report_key
+from flywheel.ports import Clock, EventBus, GateRow, GateStore, Notifier, Promotion
+
+_CAUSE_LIMIT = 300
+_EVENT_TYPES = {"PASS": "GatePassed", "FAIL": "GateFailed", "INCONCLUSIVE": "GateInconclusive"}
+_CLEAN_UP_FAILED = "CleanUpFailed"
+
+
+class Once(Protocol):
+    def run(self, key: str, effect: Callable[[], None]) -> None:
+        """Carry the effect out unless it was carried out under this key before."""
+        ...
+
+
+class Render(Protocol):
+    def __call__(self, plan: GatePlan, records: list[TrialRecord], verdict: Verdict, row: GateRow) -> tuple[str, str]:
+        """Give `report.json` and `report.html`."""
+        ...
+
+
+def final_outcome(verdict: Verdict | None, failure: Failure | None, promotion: Promotion | None) -> Verdict:
+    """What the gate says in the end.
+
+    Evidence that was decided on stands. A PASS that could not be carried out is INCONCLUSIVE, because "passed" means
+    that production runs it, or could; a failure without a verdict is INCONCLUSIVE with the error's name.
+    """
+    trouble = None if failure is None else Reason(*_said(failure, promotion))
+    if verdict is None:
+        if trouble is None:
+            trouble = Reason("evidence_missing", "the gate came to its end without a verdict")
+        return Verdict("INCONCLUSIVE", (trouble,))
+    if trouble is None:
+        return verdict
+    kept = failure is not None and failure.error == _CLEAN_UP_FAILED
+    committed = promotion is not None and promotion.step == "committed"
+    if verdict.kind == "PASS" and not committed and not kept:
+        return Verdict("INCONCLUSIVE", (trouble, *verdict.reasons), verdict.estimates)
+    if any(reason.code == trouble.code for reason in verdict.reasons) or _explained(verdict, failure):
+        return verdict
+    return Verdict(verdict.kind, (*verdict.reasons, trouble), verdict.estimates)
+
+
+def _explained(verdict: Verdict, failure: Failure | None) -> bool:
+    """A deployment that failed wrote its own verdict before it raised."""
+    return failure is not None and failure.error == "DeploymentFailedError" and bool(verdict.reasons)
+
+
+def _said(failure: Failure, promotion: Promotion | None) -> tuple[str, str]:
+    if failure.error == "PromotionRefusedError" and promotion is not None and promotion.reason:
+        return promotion.reason, promotion.message or ""
+    if failure.error == _CLEAN_UP_FAILED:
+        return "clean_up_failed", "a short-lived runtime could not be deleted yet: sweep_runtimes goes on with it"
+    message = failure.cause
+    try:
+        # A Lambda's cause is JSON; its message is for people, its stack trace is for the log.
+        message = str(json.loads(failure.cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        found = re.search(r'"errorMessage":\s*"((?:[^"\\]|\\.)*)', failure.cause)  # cut off in the middle
+        message = found[1] if found else failure.cause
+    return re.sub(r"[^A-Za-z0-9_.]", "_", failure.error)[:80] or "unknown", message[:_CAUSE_LIMIT]
+
+
+@dataclass(frozen=True, slots=True)
+class Announcer:
+    """Tells the bus and people how a gate ended: once, whoever ends it and however often."""
+
+    environment: str
+    bus: EventBus
+    notifier: Notifier | None
+    once: Once
+
+    def announce(self, row: GateRow, message: str = "") -> None:
+        """`message`: the first reason in words, for people."""
+        if row.verdict is None:
+            raise InvalidRequestError(f"gate {row.gate_id} has no verdict to announce")
+        verdict = row.verdict
+        detail = {
+            "version": 1,
+            "environment": self.environment,
+            "gate_id": row.gate_id,
+            "execution_arn": row.execution_arn,
+            "verdict": verdict,
+            "reasons": list(row.reasons),
+            "promoted": row.promoted,
+            "image_digest": row.digest,
+            "image_tag": row.tag,
+            "trigger": row.trigger,
+            "report_key": row.report_key,
+        }
+        self.once.run(f"{row.gate_id}/event", lambda: self.bus.publish(_EVENT_TYPES[verdict], detail))
+        if self.notifier is not None:
+            notifier = self.notifier
+            subject, text = _letter(self.environment, row, message)
+            self.once.run(f"{row.gate_id}/notification", lambda: notifier.notify(subject, text))
+
+
+def _letter(environment: str, row: GateRow, message: str) -> tuple[str, str]:
+    what = row.tag or (row.digest or "image")[:19]
+    state = "promoted" if row.promoted else "not promoted"
+    lines = [
+        f"Gate {row.gate_id} ({environment}): {row.verdict}, {state}.",
+        message,
+        f"Image: {row.digest or 'unknown'}" + (f" (tag {row.tag})" if row.tag else ""),
+        f"Reasons: {', '.join(row.reasons) or 'none'}",
+        f"Report: flywheel gate report {row.gate_id}",
+    ]
+    return f"[{environment}] {row.verdict}: {what}", "\n".join(line for line in lines if line)
+
+
+class Publisher:
+    """Ends a gate. Every step may be repeated; the first outcome on record is the one that is told."""
+
+    def __init__(
+        self,
+        *,
+        gates: GateStore,
+        evidence: GateEvidence,
+        announcer: Announcer,
+        render: Render,
+        clock: Clock,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._gates = gates
+        self._evidence = evidence
+        self._announcer = announcer
+        self._render = render
+        self._clock = clock
+        self._warn = warn
+
+    def publish(self, gate_id: str, failure: Failure | None) -> PublishReply:
+        """End the gate, write its report, announce it.
+
+        Raises:
+            NotFoundError: there is no such gate.
+            TransientError: something that is needed does not answer now.
+        """
+        row = self._gates.get(gate_id)
+        if row is None:
+            raise NotFoundError(f"no gate {gate_id}")
+        verdict = final_outcome(self._evidence.verdict(gate_id), failure, row.promotion)
+        if verdict.kind is None:
+            raise InvalidRequestError(f"the verdict file of gate {gate_id} holds an open verdict")
+        # The record first: whatever happens to the report, the verdict is known.
+        row = self._gates.end(
+            gate_id,
+            verdict=verdict.kind,
+            reasons=[reason.code for reason in verdict.reasons],
+            promoted=row.promotion is not None and row.promotion.step == "committed",
+            ended=self._clock.now(),
+            report_key=None,
+        )
+        if row.verdict != verdict.kind:  # ended before, by somebody else: that outcome stands
+            verdict = Verdict(row.verdict, tuple(Reason(code, "") for code in row.reasons))
+        key = row.report_key or self._report(gate_id, verdict, row)
+        row = self._gates.get(gate_id) or row
+        first = next((reason.message for reason in verdict.reasons if reason.message), "")
+        self._announcer.announce(row, first)
+        return PublishReply(
+            verdict=row.verdict or verdict.kind or "INCONCLUSIVE", promoted=row.promoted, report_key=key
+        )
+
+    def _report(self, gate_id: str, verdict: Verdict, row: GateRow) -> str | None:
+        """Write the report if there is a plan to report on; give its key."""
+        plan = self._evidence.planned(gate_id)
+        if plan is None:
+            self._warn(f"gate {gate_id} was refused before it had a plan: no report")
+            return None
+        try:
+            records, _ = self._evidence.results(gate_id)
+            data, page = self._render(plan, records, verdict, row)
+            self._evidence.write_text(report_key(gate_id, "json"), data, "application/json")
+            self._evidence.write_text(report_key(gate_id, "html"), page, "text/html; charset=utf-8")
+        except TransientError:
+            raise
+        except FlywheelError as error:
+            self._warn(f"no report of gate {gate_id}: {error}")
+            return None
+        except Exception as error:  # noqa: BLE001 - a defect of the report must not lose the verdict
+            self._warn(f"no report of gate {gate_id}: {type(error).__name__}: {error}")
+            return None
+        self._gates.attach_report(gate_id, report_key(gate_id, "html"))
+        return report_key(gate_id, "html")

@@ -1,0 +1,94 @@
+"""A gate's short-lived runtimes are deleted, and that is checked; a gate whose execution ended badly is ended."""
+
+from flywheel.domain.outcome import Arm
+from flywheel.errors import ConflictError, FlywheelError, NotFoundError
+from flywheel.events import ExecutionEnded, RetireReply
+from flywheel.ports import Clock, GateArm, GateRow, GateStore, Runtime, RuntimeControl
+from flywheel.production import ProductionEndpoint
+from flywheel.publication import Announcer
+from flywheel.runtimes import deletable
+
+_WAIT_S = 2
+
+
+class Retirer:
+    """Every call may be repeated: what is gone already is success."""
+
+    def __init__(
+        self,
+        stack: str,
+        *,
+        runtimes: RuntimeControl,
+        gates: GateStore,
+        production: ProductionEndpoint,
+        announcer: Announcer,
+        clock: Clock,
+    ) -> None:
+        self._stack = stack
+        self._runtimes = runtimes
+        self._gates = gates
+        self._production = production
+        self._announcer = announcer
+        self._clock = clock
+
+    def retire(self, gate_id: str, arm: Arm) -> RetireReply:
+        """Delete the runtime of one arm.
+
+        Raises:
+            FlywheelError: the runtime is not tagged as a short-lived one of this stack: it is left alone.
+        """
+        row = self._gates.get(gate_id)
+        if row is None:
+            raise NotFoundError(f"no gate {gate_id}")
+        return self._reply(gone=self._retire_arm(row, arm))
+
+    def execution_ended(self, change: ExecutionEnded) -> RetireReply:
+        """Clean up after an execution that did not end by itself: runtimes, right to promote, record, announcement."""
+        row = self._gates.by_execution(change.execution_arn)
+        if row is None:
+            return self._reply(gone=True)  # it never got as far as a gate
+        # Ended first: from now on Deploy Candidate makes nothing more for this gate, and a promotion stops.
+        ended = self._gates.end(
+            row.gate_id,
+            verdict="INCONCLUSIVE",
+            reasons=[f"execution_{change.status.lower()}"],
+            promoted=row.promotion is not None and row.promotion.step == "committed",
+            ended=self._clock.now(),
+            report_key=None,
+        )
+        self._production.abandon(row.gate_id, row.promotion)
+        left = [arm for arm in row.arms if not self._retire_arm(row, arm)]
+        self._announcer.announce(ended)
+        return self._reply(gone=not left)
+
+    def _retire_arm(self, row: GateRow, arm: Arm) -> bool:
+        """Ask for the deletion; True once the runtime is gone."""
+        of_arm = row.arms.get(arm)
+        if of_arm is None:
+            return True
+        runtime = self._find(of_arm)
+        if runtime is None:
+            return True
+        if runtime.status != "DELETING":
+            # IAM says the same; a second lock costs one call.
+            if not deletable(self._runtimes.tags(runtime.arn), self._stack):
+                raise FlywheelError(
+                    f"the runtime {runtime.name} is not tagged as a short-lived one of {self._stack}: left alone"
+                )
+            try:
+                self._runtimes.delete(runtime.runtime_id)
+            except ConflictError:
+                return False  # still being created: AgentCore deletes it once it has settled
+        return self._find(of_arm) is None
+
+    def _find(self, of_arm: GateArm) -> Runtime | None:
+        """By id, or by name: a deployment that was killed may have created it without noting its id."""
+        if of_arm.runtime_id is None:
+            return self._runtimes.find(of_arm.runtime_name)
+        try:
+            return self._runtimes.get(of_arm.runtime_id)
+        except NotFoundError:
+            return None
+
+    def _reply(self, *, gone: bool) -> RetireReply:
+        return RetireReply(gone=gone, wait_s=0 if gone else _WAIT_S)

@@ -1,0 +1,126 @@
+"""Production back on the release before, by hand: endpoint moved, recorded as a release of its own, announced."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flywheel.errors import ConflictError, NotFoundError, PromotionRefusedError, TransientError
+from flywheel.ports import Clock, EventBus, Release, ReleaseStore, RuntimeControl
+from flywheel.production import ProductionEndpoint
+from flywheel.runtimes import token
+
+ROLLED_BACK = "rolled_back"
+_LEASE = timedelta(minutes=10)
+_POLL_S = 1.0
+_LOOKED_AT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackPlan:
+    """`current` is what production runs, `target` what it would run."""
+
+    current: Release
+    target: Release
+
+
+def plan_rollback(releases: ReleaseStore) -> RollbackPlan:
+    """Choose the newest release before the current one that was not itself rolled back.
+
+    Raises:
+        NotFoundError: nothing is in production, or there is nothing to go back to.
+    """
+    current = releases.head().release
+    if current is None:
+        raise NotFoundError("nothing is in production yet, so there is nothing to roll back")
+    for release in releases.releases(_LOOKED_AT):
+        older = release.release_no < current.release_no
+        if older and release.runtime_version != current.runtime_version and release.ended_because != ROLLED_BACK:
+            return RollbackPlan(current, release)
+    raise NotFoundError(f"release {current.release_no} has no earlier release to go back to")
+
+
+class Rollback:
+    """Carries a rollback out within `timeout_s` seconds."""
+
+    def __init__(
+        self,
+        endpoint_name: str,
+        *,
+        runtimes: RuntimeControl,
+        releases: ReleaseStore,
+        bus: EventBus,
+        clock: Clock,
+        timeout_s: float = 120.0,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._runtimes = runtimes
+        self._releases = releases
+        self._bus = bus
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._endpoint = ProductionEndpoint(endpoint_name, runtimes, releases, clock)
+
+    def roll_back(self, plan: RollbackPlan, *, by: str, reason: str) -> Release:
+        """Move production from `plan.current` to `plan.target`; give the new release.
+
+        Raises:
+            PromotionRefusedError: production is not at `plan.current` any more, a gate is promoting right now, or the
+                endpoint did not move in time; production answers as before.
+        """
+        current, target = plan.current, plan.target
+        now = self._clock.now()
+        holder = f"rollback-{token(str(current.release_no), by, now.isoformat())[:16]}"
+        try:
+            self._releases.acquire(holder, current.release_no, now=now, until=now + _LEASE)
+        except ConflictError as error:
+            raise PromotionRefusedError(f"cannot roll back: {error}") from error
+        try:
+            self._move(target, holder)
+            release = Release(
+                release_no=current.release_no + 1,
+                candidate=target.candidate,
+                gate_id=target.gate_id,
+                runtime_id=target.runtime_id,
+                runtime_version=target.runtime_version,
+                since=self._clock.now(),
+            )
+            self._releases.commit(
+                release, holder=holder, expected_release=current.release_no, ended_because=ROLLED_BACK
+            )
+        except (ConflictError, NotFoundError, TransientError) as error:
+            self._move_back(current, holder)
+            raise PromotionRefusedError(f"cannot roll back: {error}") from error
+        self._bus.publish(
+            "AgentRolledBack",
+            {
+                "version": 1,
+                "release_no": release.release_no,
+                "from_release": current.release_no,
+                "from_digest": current.candidate.image_digest,
+                "image_digest": target.candidate.image_digest,
+                "candidate_id": target.candidate.candidate_id,
+                "runtime_version": target.runtime_version,
+                "by": by[:200],
+                "reason": reason[:500],
+            },
+        )
+        return release
+
+    def _move(self, to: Release, holder: str) -> None:
+        end = self._monotonic() + self._timeout_s
+        while not self._endpoint.is_on(to.runtime_id, to.runtime_version, token(holder, to.runtime_version)):
+            if self._monotonic() >= end:
+                raise TransientError(
+                    f"the endpoint did not serve version {to.runtime_version} within {self._timeout_s:g} s"
+                )
+            self._sleep(_POLL_S)
+
+    def _move_back(self, current: Release, holder: str) -> None:
+        try:
+            self._move(current, holder)
+        finally:
+            self._releases.let_go(holder)

@@ -1,0 +1,137 @@
+"""Candidate -> the environment, tags and limits of the runtime that answers for it; pure."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from flywheel.domain.candidate import Candidate
+from flywheel.domain.plan import ArmPlan
+from flywheel.errors import InvalidRequestError
+from flywheel.ports import RuntimeSpec
+
+VALUE_LIMIT = 5000
+VARIABLE_LIMIT = 50
+# Candidates idle out soon even if nobody retires them; a session never outlives its gate.
+IDLE_TIMEOUT_S = 60
+MAX_LIFETIME_S = 14_400
+
+LIFETIME, STACK, GATE, CREATED = "flywheel:lifetime", "flywheel:stack", "flywheel:gate", "flywheel:created"
+SHORT_LIVED, PRODUCTION = "short-lived", "production"
+
+_OURS = frozenset({"MODEL_ID", "PROMPT_NAME", "PROMPT_VERSION", "MCP_URL", "ALLOW_OVERRIDES", "PORT"})
+_OUR_PREFIXES = ("LANGFUSE_", "AWS_", "OTEL_")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a runtime is given besides its candidate: names and addresses; secrets it reads from SSM by name."""
+
+    stack: str
+    role_arn: str
+    mcp_url: str
+    langfuse_parameter_prefix: str
+    langfuse_environment: str
+
+
+def runtime_environment(candidate: Candidate, around: Surroundings) -> dict[str, str]:
+    """Environment variables of a runtime; each parameter of the candidate becomes the variable of its upper-case name.
+
+    Raises:
+        InvalidRequestError: a parameter would replace a variable that is not its own, there are more than 50, or a
+            value is over 5000 characters; says what to do instead.
+    """
+    environment: dict[str, str] = {}
+    for name, value in candidate.parameters:
+        variable = name.upper()
+        if variable in _OURS or variable.startswith(_OUR_PREFIXES) or not variable.isidentifier():
+            raise InvalidRequestError(f"an agent parameter must not be called {name[:60]!r}: rename or drop it")
+        environment[variable] = str(value).lower() if isinstance(value, bool) else str(value)
+    environment |= {
+        "MODEL_ID": candidate.model_id,
+        "MCP_URL": around.mcp_url,
+        "ALLOW_OVERRIDES": "false",
+        "LANGFUSE_PARAMETER_PREFIX": around.langfuse_parameter_prefix,
+        "LANGFUSE_TRACING_ENVIRONMENT": around.langfuse_environment,
+        "LANGFUSE_RELEASE": candidate.candidate_id,
+    }
+    if candidate.prompt_name is not None:
+        environment |= {"PROMPT_NAME": candidate.prompt_name, "PROMPT_VERSION": str(candidate.prompt_version)}
+    check_environment(environment)
+    return environment
+
+
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Hold the environment of a runtime against AgentCore's limits, which botocore does not know.
+
+    Raises:
+        InvalidRequestError: more than 50 variables or a value over 5000 characters; says what to do instead.
+    """
+    if len(environment) > VARIABLE_LIMIT:
+        raise InvalidRequestError(
+            f"{len(environment)} environment variables; AgentCore takes {VARIABLE_LIMIT}: drop some agent parameters"
+        )
+    for name, value in environment.items():
+        if len(value) > VALUE_LIMIT:
+            hint = (
+                "keep it as a prompt in Langfuse and name it in the agent settings (prompt: name and version)"
+                if name == "SYSTEM_PROMPT"
+                else "shorten it"
+            )
+            raise InvalidRequestError(f"{name} has {len(value)} characters; AgentCore takes {VALUE_LIMIT}: {hint}")
+
+
+def token(*parts: str) -> str:
+    """Client token, 64 characters: the same for the same parts, so that a repeated call does nothing twice."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def short_lived_spec(gate_id: str, of_arm: ArmPlan, around: Surroundings, now: datetime) -> RuntimeSpec:
+    """The runtime of one arm. Raise `InvalidRequestError` for a candidate that AgentCore cannot take."""
+    return RuntimeSpec(
+        name=of_arm.runtime_name,
+        image_uri=of_arm.candidate.image_uri,
+        role_arn=around.role_arn,
+        environment=runtime_environment(of_arm.candidate, around),
+        token=token("runtime", gate_id, of_arm.arm),
+        tags={
+            LIFETIME: SHORT_LIVED,
+            STACK: around.stack,
+            GATE: gate_id,
+            CREATED: now.astimezone(UTC).isoformat(timespec="seconds"),
+        },
+        description=f"flywheel gate {gate_id}, {of_arm.arm}",
+        idle_timeout_s=IDLE_TIMEOUT_S,
+        max_lifetime_s=MAX_LIFETIME_S,
+    )
+
+
+def production_spec(gate_id: str, name: str, candidate: Candidate, around: Surroundings, now: datetime) -> RuntimeSpec:
+    """The production runtime as `candidate` configures it. Its tag keeps every clean-up away from it."""
+    return RuntimeSpec(
+        name=name,
+        image_uri=candidate.image_uri,
+        role_arn=around.role_arn,
+        environment=runtime_environment(candidate, around),
+        token=token("production", gate_id, candidate.candidate_id),
+        tags={
+            LIFETIME: PRODUCTION,
+            STACK: around.stack,
+            CREATED: now.astimezone(UTC).isoformat(timespec="seconds"),
+        },
+        description=f"flywheel production, {candidate.candidate_id} by gate {gate_id}",
+    )
+
+
+def deletable(tags: Mapping[str, str], stack: str) -> bool:
+    """True for a short-lived runtime of this stack; everything else must be left alone."""
+    return tags.get(LIFETIME) == SHORT_LIVED and tags.get(STACK) == stack
+
+
+def age(tags: Mapping[str, str], now: datetime) -> timedelta | None:
+    """Time since its creation by its tag; None when the tag is missing or no time."""
+    try:
+        created = datetime.fromisoformat(tags[CREATED])
+    except (KeyError, ValueError):
+        return None
+    return None if created.tzinfo is None else now - created
