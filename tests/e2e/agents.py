@@ -1,0 +1,72 @@
+"""Small agents for tests of the gate itself: they answer at once, well or badly, as they were told."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.images.oci import Image
+from local.images.packer import pack
+
+_PROGRAM = '''
+"""An agent that says what it was told to say."""
+import asyncio, json, os, sys, time, zlib
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+TOLD = json.loads({told!r})
+
+async def invoke(request):
+    started = time.monotonic()
+    question = (await request.json())["question"]
+    await asyncio.sleep(TOLD["delay_s"])
+    if zlib.crc32(question.encode()) % 100 < TOLD["crash_percent"]:
+        return JSONResponse({{"error": "crashed", "message": "told to"}}, 500)
+    carrier = request.headers.get("traceparent", "00-" + "0" * 32)
+    return JSONResponse({{
+        "answer": TOLD["answers"].get(question, "I do not know."), "stop_reason": "end_turn",
+        "trajectory": [{{"tool": "searchLangfuseDocs", "input": {{"query": question}}, "error": False}}],
+        "usage": {{"input_tokens": 10, "output_tokens": 5, "model_calls": 1}}, "tool_errors": [],
+        "latency_ms": round((time.monotonic() - started) * 1000), "model_id": os.environ.get("MODEL_ID", ""),
+        "trace_id": carrier.split("-")[1]}})
+
+async def ping(request):
+    return JSONResponse({{"status": "Healthy", "time_of_last_update": 0}})
+
+if TOLD["listens"]:
+    app = Starlette(routes=[Route("/invocations", invoke, methods=["POST"]), Route("/ping", ping)])
+    uvicorn.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), log_level="warning")
+else:
+    time.sleep(3600)
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the agent does. `mark` only makes the image another one; the program never shows it to anybody."""
+
+    answers: Mapping[str, str]
+    delay_s: float = 0.0
+    crash_percent: int = 0
+    listens: bool = True
+    mark: str = field(default="")
+
+
+def image_of(told: Told, folder: Path) -> Image:
+    """Pack an image whose program does what it is told."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plain = {
+        "answers": dict(told.answers),
+        "delay_s": told.delay_s,
+        "crash_percent": told.crash_percent,
+        "listens": told.listens,
+    }
+    (folder / "__main__.py").write_text(_PROGRAM.format(told=json.dumps(plain)))
+    (folder / "MARK").write_text(told.mark)
+    return pack(
+        folder,
+        entrypoint=["python", "-m", "agent"],
+        labels={"org.opencontainers.image.revision": "0123456789abcdef0123456789abcdef01234567"},
+    )

@@ -1,0 +1,93 @@
+"""From an image push to a verdict: what the person who pushed relies on."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from flywheel.adapters.langfuse_experiments import LangfuseExperimentReader
+from tests.e2e.agents import Told
+from tests.e2e.system import ANSWERS, System
+
+
+def test_a_good_image_is_tested_and_promoted_by_its_digest(system: System, good: Told) -> None:
+    digest = system.push(replace(good, mark="good"))
+    row = system.ended(system.gate_of(digest).gate_id)
+
+    assert (row.verdict, row.promoted) == ("PASS", True), row.reasons
+    assert system.production_digest() == digest
+
+
+def test_every_item_is_invoked_once_a_trial_and_arm_whatever_the_number_of_facts(system: System, good: Told) -> None:
+    row = system.gated(replace(good, mark="once"))
+    keys = [record.key for record in system.records(row.gate_id)]
+
+    assert len(keys) == len(set(keys))
+    assert {k.item_id for k in keys if k.arm == "candidate"} == {f"e2e-{n:02d}" for n in range(len(ANSWERS))}
+    arms = {k.arm for k in keys}
+    assert len(keys) == len(ANSWERS) * len(arms)
+
+
+def test_an_image_that_answers_wrong_is_rejected_and_production_stays(system: System, good: Told) -> None:
+    system.gated(replace(good, mark="before"))
+    before = system.production_digest()
+    wrong = dict.fromkeys(list(ANSWERS)[:8], "It has no colour.")
+
+    row = system.gated(Told(answers=ANSWERS | wrong))
+
+    assert (row.verdict, row.promoted) == ("FAIL", False)
+    assert row.reasons[0] in {"minimum", "slice_minimum", "regression"}
+    assert system.production_digest() == before
+
+
+def test_the_host_runs_the_bytes_that_were_pushed(system: System, good: Told) -> None:
+    question = next(iter(ANSWERS))
+    row = system.gated(replace(good, answers=ANSWERS | {question: "Bytes of another build."}))
+    answers = {r.answer for r in system.records(row.gate_id) if r.key.arm == "candidate" and r.key.item_id == "e2e-00"}
+
+    assert answers == {"Bytes of another build."}
+
+
+def test_the_same_image_under_another_name_gets_the_same_verdict(system: System, good: Told) -> None:
+    told = replace(good, mark="renamed")
+    first = system.gated(told, tag="good")
+    digest = system.push(told, tag="terrible-regression")
+    again = next(row for row in system.gates.recent(10) if row.digest == digest and row.tag == "terrible-regression")
+    second = system.ended(again.gate_id)
+
+    assert first.digest == second.digest
+    assert (first.verdict, second.verdict) == ("PASS", "PASS")
+
+
+def test_an_image_that_errs_on_a_fifth_of_its_answers_shows_as_errored_not_as_wrong(system: System, good: Told) -> None:
+    row = system.gated(replace(good, crash_percent=25))
+    report = system.document(row.gate_id, "report.json")
+
+    assert row.verdict in {"FAIL", "INCONCLUSIVE"}
+    assert row.reasons[0] == "error_rate"
+    errored = [r for r in system.records(row.gate_id) if r.key.arm == "candidate" and r.outcome == "errored"]
+    assert errored
+    assert all(record.error is not None and record.error.stage == "invoke" for record in errored)
+    assert "errored" in str(report)
+
+
+def test_an_image_that_is_too_slow_is_rejected_for_its_latency(system: System, good: Told) -> None:
+    row = system.gated(replace(good, delay_s=3.5))
+
+    assert row.verdict == "FAIL"
+    assert row.reasons[0] == "latency_p95_ms"
+
+
+def test_an_image_that_never_becomes_ready_is_rejected_within_its_deadline(system: System, good: Told) -> None:
+    row = system.gated(replace(good, listens=False))
+
+    assert row.verdict == "FAIL"
+    assert row.reasons[0] == "never_ready"
+
+
+def test_the_experiment_and_its_scores_are_in_langfuse(system: System, good: Told) -> None:
+    row = system.gated(replace(good, mark="experiment"))
+    since = datetime.now(UTC) - timedelta(hours=1)
+    reader = LangfuseExperimentReader(system.langfuse)
+    (candidate,) = reader.find(f"{row.gate_id}-candidate", since)
+    items = reader.items(candidate.experiment_id, since)
+
+    assert len(items) == len(ANSWERS)
