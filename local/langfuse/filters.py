@@ -113,7 +113,8 @@ def read_filter(text: str, columns: frozenset[str]) -> list[dict[str, Any]]:
 
 def holds(condition: dict[str, Any], value: Value) -> bool:
     """Whether the condition is true of the value of its column."""
-    operator, wanted = condition["operator"], condition["value"]
+    operator: str = condition["operator"]
+    wanted: Any = condition["value"]
     if isinstance(value, Mapping):
         value = value.get(condition["key"] or "")
     if condition["type"] == "null":

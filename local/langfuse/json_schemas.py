@@ -34,11 +34,12 @@ def complaint(schema: Mapping[str, Any] | None, value: Any) -> str | None:
 def _worded(error: ValidationError) -> str:
     match error.validator:
         case "type":
-            types = error.validator_value
+            types = error.schema["type"] if isinstance(error.schema, dict) else ""
             return f"must be {types if isinstance(types, str) else ','.join(types)}"
         case "required":
             present = error.instance if isinstance(error.instance, dict) else {}
-            absent = [name for name in error.validator_value if name not in present]
+            required = error.schema["required"] if isinstance(error.schema, dict) else []
+            absent = [name for name in required if name not in present]
             return f"must have required property '{absent[0] if absent else ''}'"
         case "additionalProperties":
             return "must NOT have additional properties"
