@@ -1,9 +1,13 @@
 """Environment of a runtime -> settings. Every wrong variable is reported at once."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+
+_ENVIRONMENT = re.compile(r"(?!langfuse)[a-z0-9_-]{1,40}")
 
 
 class SettingsError(Exception):
@@ -23,6 +27,13 @@ def _true_or_false(value: object) -> object:
 def _http_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
+    return value
+
+
+def _environment(value: str) -> str:
+    # Langfuse files an environment of any other form under "default" without a word.
+    if not _ENVIRONMENT.fullmatch(value):
+        raise ValueError("must be 1 to 40 of a-z, 0-9, - and _, and must not begin with langfuse")
     return value
 
 
@@ -83,8 +94,7 @@ class RuntimeSettings(BaseModel):
     mcp_url: Annotated[str, AfterValidator(_http_url)]
     allow_overrides: Annotated[bool, BeforeValidator(_true_or_false)] = False
     langfuse_parameter_prefix: Annotated[str, AfterValidator(_parameter_path)] | None = None
-    # Langfuse files an environment of any other form under "default" without a word.
-    langfuse_tracing_environment: Annotated[str, Field(pattern=r"^(?!langfuse)[a-z0-9_-]{1,40}$")] = "default"
+    langfuse_tracing_environment: Annotated[str, AfterValidator(_environment)] = "default"
     langfuse_release: Annotated[str, Field(max_length=200)] | None = None
     port: Annotated[int, Field(ge=1, le=65535)] = 8080
 
