@@ -82,13 +82,15 @@ def test_a_runtime_is_deleted_only_when_it_is_named_and_tagged_short_lived(templ
         assert all("runtime/fw_${Environment}_*" in resource for resource in resources(statement)), name
 
 
-def test_only_the_promotion_touches_production(template: dict[str, Any]) -> None:
+def test_production_is_changed_by_the_promotion_and_only_put_back_by_the_clean_up(template: dict[str, Any]) -> None:
     touching = {
-        name
+        name: actions(statement)
         for name, statement in all_statements(template)
         if any("${ProductionRuntimeName}-*" in resource for resource in resources(statement))
     }
-    assert touching == {"PromoteCandidateFunction"}
+    assert set(touching) == {"PromoteCandidateFunction", "RetireCandidateFunction"}
+    put_back = {"bedrock-agentcore:GetAgentRuntimeEndpoint", "bedrock-agentcore:UpdateAgentRuntimeEndpoint"}
+    assert set(touching["RetireCandidateFunction"]) == put_back
 
 
 def test_evaluation_can_invoke_short_lived_runtimes_only(template: dict[str, Any]) -> None:
