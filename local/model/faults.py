@@ -1,6 +1,5 @@
 """Faults on request: which calls of the model server answer 429 or 500, or come late."""
 
-import itertools
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,14 +53,14 @@ class FaultPlan:
     """The faults in force, in the order in which they came, and a count of calls by role."""
 
     _active: list[_ActiveFault] = field(default_factory=list)
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _added: int = 0
     calls: dict[CallRole, int] = field(default_factory=lambda: {"agent": 0, "judge": 0})
 
     def add(self, fault: Fault) -> int:
         """Put a fault into force; its number."""
-        active = _ActiveFault(next(self._numbers), fault)
-        self._active.append(active)
-        return active.number
+        self._added += 1
+        self._active.append(_ActiveFault(self._added, fault))
+        return self._added
 
     def clear(self) -> None:
         """Lift all faults and set the counts to 0."""

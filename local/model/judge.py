@@ -8,7 +8,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from local.model.chat import BadRequestError, ChatRequest, PlannedCall, Reply
 from local.model.text import alike, content_words, sentences, stem, tokenize
@@ -24,10 +24,10 @@ _ASKED_WEIGHT = 0.5
 """What a term counts that stands in the question already: repeating it proves little."""
 _NEGATION_REACH = {"without": 1}
 """How many words after it a negation concerns, where it is not 3."""
+_MAX_PART_CHARS = 20_000
 _CLAUSE_END = re.compile(r"[,;:]\s+|\s+(?:and|but|so|because|which|when|if|while)\s+")
 
 _SECTION = re.compile(r"^\s*(?:\*{3,}\s*)?\[([A-Z][A-Za-z ]+)\]:[ \t]*", re.MULTILINE)
-_END = re.compile(r"^\s*\*{3,}\s*$|^\s*\[END DATA\].*", re.MULTILINE | re.DOTALL)
 _ABSTAINS = re.compile(
     r"\b(?:not|n't|no) (?:answered|cover(?:ed)?|mention(?:ed)?|document(?:ed)?|described?|say|contain|found|"
     r"part of the documentation|information|know)\b"
@@ -81,24 +81,25 @@ def judge(request: ChatRequest) -> Reply:
 def read_sections(prompt: str) -> dict[str, str]:
     """The `[Name]: text` parts of a classifier's prompt by lower-case name, HTML entities resolved.
 
-    Templates escape what they insert; a part ends at the next `[Name]:` that follows a line of stars, so that text
-    of a submission cannot pose as another part.
+    Templates escape what they insert. A part ends at a `[Name]:` that follows a line of stars; of two parts with one
+    name the first counts. Each is read up to 20,000 characters.
     """
-    data = prompt
-    starts = [m for m in _SECTION.finditer(data) if _is_ruled(data, m.start())]
+    starts = [m for m in _SECTION.finditer(prompt) if _is_ruled(prompt, m.start())]
     parts: dict[str, str] = {}
-    for here, following in zip(starts, [*starts[1:], None], strict=True):
-        end = following.start() if following else len(data)
-        text = data[here.end() : end]
+    for here, following in zip_longest(starts, starts[1:]):
+        end = following.start() if following else len(prompt)
+        text = prompt[here.end() : end]
         if following is None:
-            text = text.split("[END DATA]")[0]
-        parts.setdefault(here[1].strip().lower(), html.unescape(re.sub(r"\*{3,}\s*$", "", text.strip())).strip())
+            text = text.rsplit("[END DATA]", 1)[0]
+        parts.setdefault(
+            here[1].strip().lower(), html.unescape(re.sub(r"\*{3,}\s*$", "", text.strip()))[:_MAX_PART_CHARS].strip()
+        )
     return parts
 
 
 def _is_ruled(text: str, position: int) -> bool:
     """Whether the line before is one of stars (or the part is the first)."""
-    before = text[:position].rstrip()
+    before = text[max(0, position - 100) : position].rstrip()
     return before.endswith(("***", "[BEGIN DATA]")) or text[position : position + 3].strip() == "***"
 
 

@@ -18,6 +18,7 @@ _ERROR = re.compile(
     re.IGNORECASE,
 )
 _MAX_PASSAGES = 200
+_MAX_PASSAGE_CHARS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,11 @@ def _find_passages(values: list[Any]) -> Iterator[Passage]:
         elif isinstance(value, dict):
             text = _first(value, _TEXT_KEYS)
             if text:
-                yield Passage(_first(value, _TITLE_KEYS), _first(value, _SOURCE_KEYS), text)
+                yield Passage(_first(value, _TITLE_KEYS), _first(value, _SOURCE_KEYS), text[:_MAX_PASSAGE_CHARS])
             else:
                 stack.extend(reversed([inner for inner in value.values() if isinstance(inner, dict | list)]))
         elif isinstance(value, str) and value.strip():
-            yield Passage("", "", value)
+            yield Passage("", "", value[:_MAX_PASSAGE_CHARS])
 
 
 def read_tool_answer(content: str) -> ToolAnswer:
@@ -114,4 +115,4 @@ def read_tool_answer(content: str) -> ToolAnswer:
     if _ERROR.match(text):
         return ToolAnswer(error=text)
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip() and not part.startswith("#")]
-    return ToolAnswer(tuple(Passage("", "", part) for part in paragraphs[:_MAX_PASSAGES]))
+    return ToolAnswer(tuple(Passage("", "", part[:_MAX_PASSAGE_CHARS]) for part in paragraphs[:_MAX_PASSAGES]))

@@ -17,6 +17,8 @@ _BROAD = re.compile(
     re.IGNORECASE,
 )
 _MAX_QUERY_WORDS = 10
+_MAX_WORDS = 60
+_LONGEST_WORD = 60
 _LONG_MESSAGE_WORDS = 60
 _MIN_ASKED_WORDS = 2
 _MAX_MESSAGE_CHARS = 20_000
@@ -42,13 +44,13 @@ def is_broad(text: str) -> bool:
 def _keep(words: list[str], *, reads_languages: bool) -> tuple[str, ...]:
     kept: list[str] = []
     for word in words:
-        if word in EMPTY_WORDS:
+        if word in EMPTY_WORDS or len(word) > _LONGEST_WORD:
             continue
         if reads_languages and word in GLOSSARY:
             kept.extend(GLOSSARY[word].split())
         elif not (reads_languages and word in FOREIGN_FILLERS):
             kept.append(word)
-    return tuple(dict.fromkeys(kept))
+    return tuple(dict.fromkeys(kept))[:_MAX_WORDS]
 
 
 def read_questions(message: str, *, max_questions: int, reads_languages: bool) -> tuple[Question, ...]:
@@ -76,7 +78,9 @@ def read_questions(message: str, *, max_questions: int, reads_languages: bool) -
 
 def rewrite(question: Question) -> str:
     """The query in other words; the same query when none of its words has a synonym."""
-    return " ".join(dict.fromkeys(" ".join(SYNONYMS.get(word, word) for word in question.words).split()))
+    return " ".join(
+        dict.fromkeys(" ".join(SYNONYMS.get(word, word) for word in question.words[:_MAX_QUERY_WORDS]).split())
+    )
 
 
 def expand_stems(question: Question) -> dict[str, frozenset[str]]:

@@ -10,6 +10,7 @@ _ENDINGS = sorted(ENDINGS, key=lambda ending: (-len(ending), ending))
 _SHORTEST_STEM = 3
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+")
+_CANNOT = re.compile(r"\bcan(?:not|['\u2019]t)\b")
 _CONTRACTION = re.compile(r"(?<=[a-z])n['\u2019]t\b")
 _POSSESSIVE = re.compile(r"(?<=[a-z])['\u2019](?:s|re|ve|ll|d|m)?\b")
 # A full stop inside a name or number (4.59, langfuse.openai, e.g.) does not end a sentence.
@@ -30,7 +31,7 @@ def stem(word: str) -> str:
 
 def tokenize(text: str) -> list[str]:
     """Lower-case words and numbers in their order; contractions opened (don't -> do not), number words as digits."""
-    lowered = _POSSESSIVE.sub("", _CONTRACTION.sub(" not", text.lower().replace("cannot", "can not")))
+    lowered = _POSSESSIVE.sub("", _CONTRACTION.sub(" not", _CANNOT.sub("can not", text.lower())))
     return [NUMBERS.get(token, token.replace(",", "")) for token in _TOKEN.findall(lowered)]
 
 
@@ -44,10 +45,10 @@ def terms(text: str) -> list[str]:
     return [stem(word) for word in content_words(text)]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences of a text; a line break ends one, too."""
-    return tuple(piece for part in _SENTENCE_END.split(text) if (piece := part.strip(" \t-*•")))
+    return tuple(piece for part in _SENTENCE_END.split(text) if (piece := part.strip().strip("-*•").strip()))
 
 
 @lru_cache(maxsize=50_000)

@@ -10,7 +10,9 @@ _SMALL = re.compile(r"haiku|mini|nano|small|lite|micro|flash|\b[1-8]b\b", re.IGN
 _LARGE = re.compile(r"sonnet|opus|large|premier|\bpro\b|\b\d{2,3}b\b", re.IGNORECASE)
 
 _CONCISE = re.compile(r"\b(concise(ly)?|brief(ly)?|short|terse|succinct(ly)?|knapp|kurz)\b", re.IGNORECASE)
-_ONE_SENTENCE = re.compile(r"\b(one|single|1) sentence\b|\bein(em|en)? satz\b", re.IGNORECASE)
+_ONE_SENTENCE = re.compile(
+    r"\b(answer|answers|reply|respond|antworte)\b[^.\n]{0,30}\b(one|a single|1|einem) (sentence|satz)\b", re.IGNORECASE
+)
 _THOROUGH = re.compile(
     r"\b(thorough(ly)?|detailed|in detail|complete(ly)?|comprehensive(ly)?|ausführlich)\b", re.IGNORECASE
 )
