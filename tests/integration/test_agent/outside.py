@@ -120,6 +120,8 @@ def _span(span: Any) -> dict[str, Any]:
         "span_id": span.span_id.hex(),
         "parent": span.parent_span_id.hex(),
         "name": span.name,
+        "start_ms": span.start_time_unix_nano / 1e6,
+        "end_ms": span.end_time_unix_nano / 1e6,
         "attributes": {attribute.key: _value(attribute.value) for attribute in span.attributes},
     }
 
@@ -144,7 +146,8 @@ def _tool_server(outside: Outside) -> MCPServer:
 @contextmanager
 def listening(app: Any, port: int = 0) -> Iterator[int]:
     """Serve `app` on 127.0.0.1 in a thread; gives the port."""
-    listener = socket.socket()
+    # The protocol is named because asyncio turns off delayed packets (40 ms each) only for sockets that name it.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1, ws="none"))
