@@ -267,9 +267,12 @@ def judge_down() -> Report:
     return _report(plan, _records(plan, broken, broken), Verdict("INCONCLUSIVE", (reason,)))
 
 
-HOSTILE_TEXTS = (
+_SCRIPT = (
     "<script>document.title='hacked';fetch('http://evil.example/')</script>"
-    "<img src=x onerror=\"document.title='hacked'\">",
+    "<img src=x onerror=\"document.title='hacked'\">"
+)
+HOSTILE_TEXTS = (
+    _SCRIPT,
     "</style></title></summary></details><iframe src='http://evil.example/'></iframe><!-- {{ 7*7 }} {% raw %}",
     "x" * 3_000,
     "\N{RIGHT-TO-LEFT OVERRIDE}txet desrever \N{HEBREW LETTER ALEF}\N{ARABIC LETTER BEH} שלום عالم",

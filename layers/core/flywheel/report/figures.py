@@ -2,23 +2,20 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from math import ceil, fsum
+from math import fsum
 
 from flywheel.domain.golden import SLICES
+from flywheel.domain.records import agent_errored
 from flywheel.domain.outcome import Arm, Stage, TrialRecord
 from flywheel.domain.plan import GatePlan
 from flywheel.domain.policy import GatePolicy
+from flywheel.domain.quantile import P95, percentile
 from flywheel.report.model import ArmFigures, ErrorRow, ItemDifference, MetricRow
 from flywheel.report.text import one_line
 
 NAMED_ITEMS = 50
-
-
-def quantile(sorted_values: Sequence[int], share: float) -> int | None:
-    """The smallest value that at least `share` of the values do not exceed (nearest rank); None without values."""
-    if not sorted_values:
-        return None
-    return sorted_values[max(0, ceil(share * len(sorted_values)) - 1)]
+# The regression tests: each counts by itself.
+PRODUCTION = "production"
 
 
 def mean(values: Sequence[float]) -> float | None:
@@ -38,7 +35,8 @@ def of_arm(records: Sequence[TrialRecord], arm: Arm) -> list[TrialRecord]:
 def arm_figures(records: Sequence[TrialRecord], arm: Arm) -> ArmFigures:
     own = of_arm(records, arm)
     outcomes = Counter(r.outcome for r in own)
-    latencies = tuple(sorted(r.latency_ms for r in own if r.latency_ms is not None))
+    # As the guards count it: an agent that failed fast is not fast.
+    latencies = tuple(sorted(r.latency_ms for r in own if r.latency_ms is not None and not agent_errored(r)))
     costs = [r.cost_usd for r in own if r.cost_usd is not None]
     return ArmFigures(
         arm=arm,
@@ -47,8 +45,8 @@ def arm_figures(records: Sequence[TrialRecord], arm: Arm) -> ArmFigures:
         refused=outcomes["refused"],
         errored=outcomes["errored"],
         latencies_ms=latencies,
-        latency_p50_ms=quantile(latencies, 0.5),
-        latency_p95_ms=quantile(latencies, 0.95),
+        latency_p50_ms=round(percentile(latencies, 0.5)) if latencies else None,
+        latency_p95_ms=round(percentile(latencies, P95)) if latencies else None,
         latency_max_ms=latencies[-1] if latencies else None,
         input_tokens=sum(r.usage.input_tokens for r in own),
         output_tokens=sum(r.usage.output_tokens for r in own),
@@ -73,15 +71,18 @@ def error_rows(records: Sequence[TrialRecord]) -> tuple[ErrorRow, ...]:
 
 
 def metric_rows(plan: GatePlan, records: Sequence[TrialRecord]) -> tuple[MetricRow, ...]:
-    """Each metric over all items and per slice, the primary one first; also those with a minimum and no trial."""
-    slice_of = {i.item_id: i.slice for i in plan.items}
+    """Each metric over all items and per slice, the primary one first; also those with a minimum and no trial.
+
+    As in the verdict, production items are in no average: they have a row of their own, `production`.
+    """
+    slice_of: dict[str, str] = {i.item_id: PRODUCTION if i.must_pass else i.slice for i in plan.items}
     scores: dict[tuple[str, str | None, Arm], list[float]] = defaultdict(list)
     for record in records:
         for metric, score in record.scores.items():
-            scores[(metric, None, record.key.arm)].append(score)
-            where = slice_of.get(record.key.item_id)
-            if where is not None:
-                scores[(metric, where, record.key.arm)].append(score)
+            where = slice_of.get(record.key.item_id, "unknown")
+            scores[(metric, where, record.key.arm)].append(score)
+            if where != PRODUCTION:
+                scores[(metric, None, record.key.arm)].append(score)
     cells = {(metric, where) for metric, where, _ in scores} | _cells_with_minima(plan)
     primary = plan.policy.primary_metric
     order: dict[str | None, int] = {None: -1} | {s: n for n, s in enumerate(SLICES)}
@@ -102,7 +103,7 @@ def metric_rows(plan: GatePlan, records: Sequence[TrialRecord]) -> tuple[MetricR
 
 def _cells_with_minima(plan: GatePlan) -> set[tuple[str, str | None]]:
     cells: set[tuple[str, str | None]] = {(metric, None) for metric in plan.policy.minima}
-    present = {i.slice for i in plan.items}
+    present = {i.slice for i in plan.items if not i.must_pass}
     return cells | {
         (metric, where) for where, minima in plan.policy.slice_minima.items() if where in present for metric in minima
     }

@@ -1,0 +1,94 @@
+"""The parts of AWS that only the command line uses, behind the protocols of `cli.session`."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import boto3
+
+from cli.facts import StackFacts, read_facts
+from cli.problems import CommandError
+from cli.target import Target
+from flywheel.adapters.awserrors import THROTTLED, translated
+from flywheel.adapters.langfuse import LangfuseApi, LangfuseCredentials
+from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
+from flywheel.adapters.ssm import SsmSettings
+from flywheel.errors import FlywheelError, TransientError
+
+SOURCE = "flywheel.cli"
+
+
+def facts(target: Target) -> StackFacts:
+    return read_facts(boto3.client("cloudformation"), target.stack)
+
+
+class SsmParameters(SsmSettings):
+    """Settings that a person changes."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(boto3.client("ssm"), prefix)
+
+    def put(self, name: str, value: str) -> None:
+        """Write a plain (String) parameter, replacing what was there."""
+        path = f"{self._prefix}/{name}"
+        with translated(f"ssm:PutParameter {path}"):
+            self._client.put_parameter(Name=path, Value=value, Type="String", Overwrite=True)
+
+
+class BusRequests:
+    """`GateRequested` and the like on the stack's bus, with the time of the request as the event's own."""
+
+    def __init__(self, bus: str) -> None:
+        self._client = boto3.client("events")
+        self._bus = bus
+
+    def send(self, detail_type: str, detail: dict[str, Any], at: datetime) -> None:
+        with translated(f"events:PutEvents {detail_type}"):
+            reply = self._client.put_events(
+                Entries=[
+                    {
+                        "EventBusName": self._bus,
+                        "Source": SOURCE,
+                        "DetailType": detail_type,
+                        "Time": at,
+                        "Detail": json.dumps(detail),
+                    }
+                ]
+            )
+        for entry in reply["Entries"]:
+            if code := entry.get("ErrorCode"):
+                said = f"the bus {self._bus} refused {detail_type}: {code}: {entry.get('ErrorMessage', '')}"
+                raise TransientError(said) if code in THROTTLED else FlywheelError(said)
+
+
+class StepFunctionsExecutions:
+    def __init__(self) -> None:
+        self._client = boto3.client("stepfunctions")
+
+    def status(self, execution_arn: str) -> str:
+        with translated("states:DescribeExecution"):
+            return str(self._client.describe_execution(executionArn=execution_arn)["status"])
+
+    def state(self, execution_arn: str) -> str | None:
+        with translated("states:GetExecutionHistory"):
+            reply = self._client.get_execution_history(
+                executionArn=execution_arn, reverseOrder=True, maxResults=40, includeExecutionData=False
+            )
+        for event in sorted(reply["events"], key=lambda e: -e["id"]):
+            if entered := event.get("stateEnteredEventDetails"):
+                return str(entered["name"])
+        return None
+
+
+def golden_dataset(prefix: str) -> LangfuseDatasetStore:
+    """The dataset store of the Langfuse that the stack itself uses: its credentials are read from SSM."""
+    settings = SsmSettings.from_prefix(prefix)
+    try:
+        credentials = LangfuseCredentials(
+            settings.required("LANGFUSE_HOST"),
+            settings.required("LANGFUSE_PUBLIC_KEY"),
+            settings.required("LANGFUSE_SECRET_KEY"),
+        )
+    except ValueError as error:
+        raise CommandError(f"SSM {prefix}: {error}") from error
+    return LangfuseDatasetStore(LangfuseApi(credentials))

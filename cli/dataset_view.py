@@ -1,0 +1,54 @@
+"""Stored golden items -> tables, rows for scripts, and the file form."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cli.problems import CommandError
+from cli.session import Session
+from flywheel.domain.golden import SLICES, GoldenItem, item_to_file
+from flywheel.domain.plan import MutedItem
+from flywheel.errors import NotFoundError
+from flywheel.report.text import one_line
+
+
+def stored(session: Session) -> list[GoldenItem]:
+    """The items of the stack's dataset, by id.
+
+    Raises:
+        CommandError: there is no such dataset yet.
+    """
+    name = session.facts.dataset
+    try:
+        items = session.dataset.snapshot(name).items
+    except NotFoundError as error:
+        raise CommandError(f"Langfuse has no dataset {name} yet: flywheel dataset import FILE makes it") from error
+    return sorted(items, key=lambda item: item.item_id)
+
+
+def to_file(items: Sequence[GoldenItem]) -> str:
+    return json.dumps([item_to_file(item) for item in items], indent=2, ensure_ascii=False) + "\n"
+
+
+def to_row(item: GoldenItem, muted: MutedItem | None) -> dict[str, Any]:
+    return item_to_file(item) | {"must_pass": item.must_pass, "muted_until": muted.until if muted else None}
+
+
+def print_items(console: Console, items: Sequence[GoldenItem], muted: Mapping[str, MutedItem], name: str) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("item", "slice", "origin", "facts", "question"):
+        table.add_column(column, overflow="fold", justify="right" if column == "facts" else "left")
+    for item in items:
+        origin = item.origin + (f", muted until {muted[item.item_id].until}" if item.item_id in muted else "")
+        facts = "refusal" if item.must_refuse else str(len(item.response_facts))
+        question = escape(one_line(item.question, 100))
+        table.add_row(escape(item.item_id), item.slice, escape(one_line(origin, 60)), facts, question)
+    console.print(table)
+    counts = Counter(item.slice for item in items)
+    listed = ", ".join(f"{counts[s]} {s}" for s in SLICES if counts[s])
+    console.print(f"dataset {escape(name)}: {len(items)} items" + (f" ({listed})" if listed else ""), highlight=False)

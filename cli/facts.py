@@ -1,0 +1,82 @@
+"""What a deployed stack says about itself: outputs and parameters of CloudFormation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from cli.problems import CommandError
+from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+_REQUIRED = {
+    "environment": "Environment",
+    "evidence_bucket": "EvidenceBucketName",
+    "state_table": "StateTableName",
+    "event_bus": "EventBusName",
+    "repository": "RepositoryName",
+    "repository_uri": "RepositoryUri",
+    "production_runtime": "ProductionRuntimeName",
+    "production_endpoint": "ProductionEndpointName",
+    "dataset": "DatasetName",
+    "langfuse_prefix": "LangfuseParameterPrefix",
+    "settings_prefix": "SettingsPrefix",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StackFacts:
+    """Names of the stack's parts. `judge_model_id` None: an older stack that does not say."""
+
+    stack: str
+    environment: str
+    evidence_bucket: str
+    state_table: str
+    event_bus: str
+    repository: str
+    repository_uri: str
+    production_runtime: str
+    production_endpoint: str
+    dataset: str
+    langfuse_prefix: str
+    settings_prefix: str
+    judge_model_id: str | None = None
+
+    @classmethod
+    def from_outputs(cls, stack: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Self:
+        """Raise `CommandError` naming every output that is missing."""
+        missing = [name for name in _REQUIRED.values() if not outputs.get(name)]
+        if missing:
+            raise CommandError(
+                f"stack {stack} has no outputs {', '.join(missing)}: is it a flywheel stack? Deploy again."
+            )
+        values = {field: outputs[name] for field, name in _REQUIRED.items()}
+        return cls(stack=stack, **values, judge_model_id=parameters.get("JudgeModelId") or None)
+
+
+def read_facts(client: "CloudFormationClient", stack: str) -> StackFacts:
+    """Ask CloudFormation; `CommandError` when there is no such stack, or it is not finished."""
+    from flywheel.adapters.awserrors import translated  # noqa: PLC0415 - brings botocore
+
+    try:
+        with translated(f"cloudformation:DescribeStacks {stack}"):
+            found = client.describe_stacks(StackName=stack)["Stacks"]
+    except (NotFoundError, InvalidRequestError) as error:
+        raise CommandError(_no_stack(stack)) from error
+    except FlywheelError as error:
+        if "does not exist" in str(error):
+            raise CommandError(_no_stack(stack)) from error
+        raise
+    if not found:
+        raise CommandError(_no_stack(stack))
+    outputs = {o["OutputKey"]: o["OutputValue"] for o in found[0].get("Outputs", [])}
+    parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found[0].get("Parameters", [])}
+    return StackFacts.from_outputs(stack, outputs, parameters)
+
+
+def _no_stack(stack: str) -> str:
+    return (
+        f"there is no stack {stack} here. Locally `flywheel local up` deploys it; on AWS see docs/operations.md, or name "
+        "another with --stack"
+    )

@@ -1,0 +1,186 @@
+"""`flywheel gate ...`: the commands; what they do is in the modules named beside them."""
+
+import getpass
+import json
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli.problems import EXIT_NO, CommandError
+from cli.session import Session
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Judge an image, and look at judgements.")
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+GateId = Annotated[str, typer.Argument(help="A gate's id, the 8 characters it ends in, or `latest`.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds to watch at most.")]
+
+
+@app.command()
+def start(
+    ctx: typer.Context,
+    image: Annotated[str, typer.Option(help="Image URI, digest or tag; or `production`, what runs there now.")],
+    prompt: Annotated[str | None, typer.Option(help="Prompt in Langfuse, `name:version`.")] = None,
+    promote: Annotated[bool, typer.Option(help="Put it into production if it passes.")] = True,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch it until its verdict.")] = False,
+    timeout: Timeout = 1800,
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask for a gate. Exit code 0 when it was asked for; with --wait that of `gate watch`.
+
+    Example: `flywheel gate start --image v1.8.0 --prompt docs-agent:4 --wait`
+    """
+    from cli import gate_start, gate_watch  # noqa: PLC0415 - what `--help` does not need
+
+    session: Session = ctx.obj
+    requested = gate_start.request_gate(session, image, prompt=prompt, promote=promote)
+    if wait:
+        raise typer.Exit(gate_watch.watch(session, requested.gate_id, timeout_s=timeout, as_json=as_json))
+    if as_json:
+        print(json.dumps({"gate_id": requested.gate_id, "image": image, "promote": promote}))
+        return
+    print(f"asked for gate {requested.gate_id}")
+    print(f"next: flywheel gate watch {requested.gate_id}")
+
+
+@app.command()
+def watch(
+    ctx: typer.Context,
+    gate_id: GateId = "latest",
+    timeout: Timeout = 1800,
+    as_json: JsonFlag = False,
+) -> None:
+    """Follow a gate until its verdict. Exit code 0 PASS, 1 FAIL, 2 INCONCLUSIVE or an error.
+
+    Example: `flywheel gate watch latest`
+    """
+    from cli import gate_watch  # noqa: PLC0415 - what `--help` does not need
+
+    raise typer.Exit(gate_watch.watch(ctx.obj, gate_id, timeout_s=timeout, as_json=as_json))
+
+
+@app.command("list")
+def list_gates(
+    ctx: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest first.")] = 20,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the newest gates: image, verdict, first reason, whether it went to production.
+
+    Example: `flywheel gate list --limit 5 --json`
+    """
+    from cli import gate_view  # noqa: PLC0415 - what `--help` does not need
+
+    session: Session = ctx.obj
+    rows = session.gates.recent(limit)
+    if as_json:
+        print(json.dumps([gate_view.row_to_dict(row) for row in rows], indent=1))
+    elif rows:
+        Console().print(gate_view.gates_table(rows))
+    else:
+        print("no gates yet; next: flywheel push, or flywheel gate start --image TAG")
+
+
+@app.command()
+def show(ctx: typer.Context, gate_id: GateId = "latest", as_json: JsonFlag = False) -> None:
+    """Show one gate: what was tested, its verdict with every reason, where the report is.
+
+    Example: `flywheel gate show latest --json`
+    """
+    from cli import gate_view  # noqa: PLC0415 - what `--help` does not need
+
+    session: Session = ctx.obj
+    row = gate_view.find_gate(session, gate_id)
+    verdict = gate_view.verdict_of(session, row)
+    if as_json:
+        print(json.dumps(gate_view.row_to_dict(row) | {"verdict_detail": verdict}, indent=1, ensure_ascii=False))
+        return
+    gate_view.print_gate(Console(), row, verdict)
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    gate_id: GateId = "latest",
+    open_it: Annotated[
+        bool | None,
+        typer.Option(
+            "--open/--no-open", help="Open it in the browser. Default: only at a terminal.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder to put `<gate id>/report.html` and `.json` into.")] = Path(
+        "build/reports"
+    ),
+    as_json: JsonFlag = False,
+) -> None:
+    """Fetch a gate's report and open it.
+
+    Example: `flywheel gate report latest --no-open`
+    """
+    from cli import gate_view  # noqa: PLC0415 - what `--help` does not need
+
+    session: Session = ctx.obj
+    row = gate_view.find_gate(session, gate_id)
+    page, data = gate_view.fetch_report(session, row, output)
+    if as_json:
+        print(json.dumps({"gate_id": row.gate_id, "html": str(page), "json": str(data)}))
+    else:
+        print(page)
+    if sys.stdout.isatty() if open_it is None else open_it:
+        typer.launch(page.resolve().as_uri())
+
+
+@app.command()
+def rollback(
+    ctx: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen, change nothing.")] = False,
+    reason: Annotated[str, typer.Option(help="Why; recorded with the release.")] = "by hand",
+    as_json: JsonFlag = False,
+) -> None:
+    """Move production back to the release before. Shows from and to first. Exit code 1: not done.
+
+    Example: `flywheel gate rollback --dry-run`
+    """
+    from cli import gate_view  # noqa: PLC0415 - what `--help` does not need
+    from flywheel.rollback import plan_rollback  # noqa: PLC0415
+
+    session: Session = ctx.obj
+    plan = plan_rollback(session.releases)
+    said = sys.stderr if as_json else sys.stdout
+    print(f"from {gate_view.release_line(plan.current)}", file=said)
+    print(f"to   {gate_view.release_line(plan.target)}", file=said)
+    outcome = {"from_release": plan.current.release_no, "to_digest": plan.target.candidate.image_digest}
+    if dry_run:
+        print(json.dumps(outcome | {"done": False}) if as_json else "nothing was changed (--dry-run)")
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise CommandError("a rollback asks before it changes production: say --yes to do it from a script")
+        if not typer.confirm("Move production back?"):
+            print("nothing was changed", file=said)
+            raise typer.Exit(EXIT_NO)
+    release = session.roll_back(plan, by=f"{getpass.getuser()}@{socket.gethostname()}", reason=reason)
+    if as_json:
+        print(json.dumps(outcome | {"done": True, "release": release.release_no}))
+    else:
+        print(f"done: {gate_view.release_line(release)}")
+
+
+@app.command()
+def plan(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+    """Show what a gate would do now: invocations and cost, for today's dataset, policy and production.
+
+    Example: `flywheel gate plan --json`
+    """
+    from cli import gate_plan  # noqa: PLC0415 - what `--help` does not need
+
+    preview = gate_plan.preview_gate(ctx.obj)
+    if as_json:
+        print(json.dumps(preview.to_dict(), indent=1))
+    else:
+        gate_plan.print_preview(Console(), preview)

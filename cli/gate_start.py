@@ -1,0 +1,34 @@
+"""A wish for a gate -> `GateRequested` on the bus, and the id that the gate will have."""
+
+import uuid
+
+from cli.problems import CommandError
+from cli.session import Session
+from flywheel.events import GateTrigger, NotForUs, parse_trigger
+
+
+def request_gate(session: Session, image: str, *, prompt: str | None, promote: bool) -> GateTrigger:
+    """Check the request as the gate itself will read it, then send it.
+
+    Raises:
+        CommandError: the prompt is not `name:version`, or the image is of another repository.
+        InvalidRequestError: the image reference is malformed.
+    """
+    # EventBridge keeps whole seconds, and the gate's id is made of this time.
+    now = session.clock.now().replace(microsecond=0)
+    detail = {"version": 1, "request_id": str(uuid.uuid4()), "image": image, "reason": "cli", "promote": promote}
+    if prompt is not None:
+        detail["prompt"] = _prompt(prompt)
+    event = {"id": detail["request_id"], "time": now.isoformat(), "detail-type": "GateRequested", "detail": detail}
+    trigger = parse_trigger(event, session.facts.repository)
+    if isinstance(trigger, NotForUs):
+        raise CommandError(f"{trigger.reason}: push the image there, or name another stack with --stack")
+    session.requests.send("GateRequested", detail, now)
+    return trigger
+
+
+def _prompt(text: str) -> dict[str, str | int]:
+    name, colon, version = text.rpartition(":")
+    if not colon or not name or not version.isascii() or not version.isdigit() or int(version) < 1:
+        raise CommandError(f"--prompt {text[:120]!r}: expected name:version, such as docs-agent:4")
+    return {"name": name, "version": int(version)}

@@ -1,0 +1,189 @@
+"""Records of gates -> tables and lines at the terminal; reports -> files."""
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cli.problems import CommandError
+from cli.session import Session
+from flywheel.errors import NotFoundError
+from flywheel.evidence import GateEvidence, report_key, verdict_to_dict
+from flywheel.ports import GateRow, Release
+from flywheel.report.plots import seconds
+from flywheel.report.render import measure
+from flywheel.report.text import one_line
+from flywheel.report.wording import wording
+
+STYLES = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold magenta", "running": "cyan"}
+_SEARCHED = 200
+_SHORT_ID = 8
+
+
+def find_gate(session: Session, gate_id: str) -> GateRow:
+    """The gate of that id, of the id that ends in it, or the newest for `latest`.
+
+    Raises:
+        CommandError: there is none.
+    """
+    row = look_up(session, gate_id)
+    if row is not None:
+        return row
+    if gate_id == "latest":
+        raise CommandError("there are no gates yet: flywheel push, or flywheel gate start --image TAG")
+    raise CommandError(f"there is no gate {gate_id[:80]!r} in this stack: flywheel gate list shows what there is")
+
+
+def look_up(session: Session, gate_id: str) -> GateRow | None:
+    """As `find_gate`, but None when there is none (yet)."""
+    if gate_id == "latest":
+        return next(iter(session.gates.recent(1)), None)
+    row = session.gates.get(gate_id)
+    if row is not None:
+        return row
+    # The last part is the hash of the request, which stays when a bus gives the event a time of its own.
+    ending = gate_id.rpartition("-")[2]
+    if len(ending) != _SHORT_ID:
+        return None
+    return next((r for r in session.gates.recent(_SEARCHED) if r.gate_id.endswith(f"-{ending}")), None)
+
+
+def row_to_dict(row: GateRow) -> dict[str, Any]:
+    """The record for scripts; times in ISO 8601, `duration_s` None while it runs."""
+    return {
+        "gate_id": row.gate_id,
+        "status": row.status,
+        "verdict": row.verdict,
+        "promoted": row.promoted,
+        "reasons": list(row.reasons or row.refused),
+        "digest": row.digest,
+        "tag": row.tag,
+        "trigger": row.trigger,
+        "requested_at": row.requested_at,
+        "started": row.started.isoformat(),
+        "ended": row.ended.isoformat() if row.ended else None,
+        "duration_s": duration_s(row),
+        "execution_arn": row.execution_arn,
+        "arms": {arm: asdict(it) for arm, it in row.arms.items()},
+        "report_key": row.report_key,
+    }
+
+
+def duration_s(row: GateRow, now: datetime | None = None) -> float | None:
+    end = row.ended or now
+    return None if end is None else round((end - row.started).total_seconds(), 3)
+
+
+def state_word(row: GateRow) -> str:
+    return row.verdict or row.status
+
+
+def styled(word: str) -> str:
+    style = STYLES.get(word)
+    return f"[{style}]{escape(word)}[/]" if style else escape(word)
+
+
+def gates_table(rows: list[GateRow]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("gate", "image", "trigger", "verdict", "in production", "took", "first reason"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        took = duration_s(row)
+        codes = row.reasons or row.refused
+        table.add_row(
+            row.gate_id,
+            escape(one_line(row.tag or short_digest(row.digest), 40)),
+            escape(row.trigger),
+            styled(state_word(row)),
+            "yes" if row.promoted else "no",
+            "" if took is None else seconds(took * 1000),
+            escape(wording(codes[0]).title) if codes else "",
+        )
+    return table
+
+
+def short_digest(digest: str | None) -> str:
+    """`sha256:` and 12 digits, enough for people; a question mark where none is known."""
+    return digest[:19] if digest else "?"
+
+
+def verdict_of(session: Session, row: GateRow) -> dict[str, Any] | None:
+    """The verdict with its reasons: of the report when there is one, else as it was decided; None: none yet."""
+    evidence = GateEvidence(session.objects)
+    if (report := evidence.document(report_key(row.gate_id, "json"))) is not None:
+        return {name: report.get(name) for name in ("verdict", "headline", "meaning", "next_step", "reasons")}
+    verdict = evidence.verdict(row.gate_id)
+    if verdict is None:
+        return None
+    plain = verdict_to_dict(verdict)
+    return {"verdict": plain["kind"], "reasons": plain["reasons"]}
+
+
+def reasons_table(reasons: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("reason", "metric", "slice", "observed", "required", "items"):
+        table.add_column(name, overflow="fold", justify="right" if name in {"observed", "required"} else "left")
+    for reason in reasons:
+        items = list(reason.get("items") or ())
+        more = len(items) - 3 + int(reason.get("items_omitted") or 0)
+        metric = reason.get("metric")
+        table.add_row(
+            escape(one_line(str(reason.get("message") or wording(str(reason.get("code"))).title), 200)),
+            escape(one_line(str(metric or ""), 40)),
+            escape(one_line(str(reason.get("slice") or "all"), 40)),
+            measure(reason.get("observed"), metric or reason.get("code")),
+            measure(reason.get("required"), metric or reason.get("code")),
+            escape(", ".join(one_line(str(i), 40) for i in items[:3])) + (f" and {more} more" if more > 0 else ""),
+        )
+    return table
+
+
+def print_gate(console: Console, row: GateRow, verdict: dict[str, Any] | None) -> None:
+    """Everything about one gate that fits a terminal."""
+    console.print(f"{styled(state_word(row))}  {row.gate_id}", highlight=False)
+    if verdict and verdict.get("headline"):
+        console.print(escape(one_line(str(verdict["headline"]), 300)), highlight=False)
+    took = duration_s(row)
+    console.print(f"image       {escape(row.tag or '-')}  {row.digest or '?'}", highlight=False)
+    console.print(f"trigger     {escape(row.trigger)}, requested {row.requested_at}", highlight=False)
+    console.print(f"took        {'still running' if took is None else seconds(took * 1000)}", highlight=False)
+    console.print(f"production  {'yes, this image' if row.promoted else 'not changed'}", highlight=False)
+    if verdict and verdict.get("reasons"):
+        console.print(reasons_table(list(verdict["reasons"])))
+    if verdict and verdict.get("next_step"):
+        console.print(f"next: {escape(str(verdict['next_step']))}", highlight=False)
+    if row.report_key:
+        console.print(f"report: flywheel gate report {row.gate_id}", highlight=False)
+
+
+def fetch_report(session: Session, row: GateRow, folder: Path) -> tuple[Path, Path]:
+    """Write `report.html` and `report.json` below `folder`/<gate id>; gives both paths.
+
+    Raises:
+        CommandError: the gate has no report yet.
+    """
+    goal = folder / row.gate_id
+    paths = []
+    for kind in ("html", "json"):
+        try:
+            body = session.objects.read(report_key(row.gate_id, kind))
+        except NotFoundError as error:
+            why = "still runs" if row.status == "running" else "has no report"
+            raise CommandError(f"gate {row.gate_id} {why}: flywheel gate watch {row.gate_id}") from error
+        goal.mkdir(parents=True, exist_ok=True)
+        path = goal / f"report.{kind}"
+        path.write_bytes(body)
+        paths.append(path)
+    return paths[0], paths[1]
+
+
+def release_line(release: Release) -> str:
+    it = release.candidate
+    return (
+        f"release {release.release_no}: {short_digest(it.image_digest)} with {it.model_id}, "
+        f"runtime version {release.runtime_version}, gate {release.gate_id}"
+    )

@@ -1,0 +1,159 @@
+"""A gate's record, execution and evidence, looked at again and again -> live progress, and the verdict's exit code."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+
+from cli.gate_progress import Progress, ProgressReader
+from cli.gate_view import fetch_report, look_up, print_gate, row_to_dict, state_word, styled, verdict_of
+from cli.problems import EXIT_ERROR, EXIT_NO, CommandError
+from cli.session import Session
+from flywheel.errors import TransientError
+from flywheel.ports import GateRow
+from flywheel.report.plots import seconds
+
+EXIT_CODES = {"PASS": 0, "FAIL": EXIT_NO, "INCONCLUSIVE": EXIT_ERROR}
+# A push takes a moment to become a gate; a gate's report comes a moment after its end.
+APPEARS_S = 60.0
+REPORT_S = 30.0
+# After an execution broke, its status event still ends the gate's record.
+BROKEN_S = 60.0
+POLL_S = {"local": 0.5, "aws": 2.0}
+_BROKEN = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a gate saw. `state` is the state machine's."""
+
+    row: GateRow
+    progress: Progress
+    state: str | None
+    execution: str
+    elapsed_s: float
+
+
+def watch(session: Session, gate_id: str, *, timeout_s: float, as_json: bool, console: Console | None = None) -> int:
+    """Show progress until the gate ended; the exit code of its verdict.
+
+    Raises:
+        CommandError: no such gate appeared, it did not end in time, or it broke without a verdict.
+    """
+    # With --json only the last line goes to standard output.
+    console = console or Console(stderr=as_json)
+    row = _ended(session, gate_id, timeout_s, console)
+    verdict = verdict_of(session, row)
+    page = _report(session, row)
+    if as_json:
+        said = row_to_dict(row) | {"verdict_detail": verdict, "report": str(page) if page else None}
+        print(json.dumps(said, ensure_ascii=False))
+    else:
+        print_gate(console, row, verdict)
+        if page:
+            console.print(f"page:   {page}", highlight=False, soft_wrap=True)
+    return EXIT_CODES.get(row.verdict or "", EXIT_ERROR)
+
+
+def _ended(session: Session, gate_id: str, timeout_s: float, console: Console) -> GateRow:
+    row = _appear(session, gate_id, min(timeout_s, APPEARS_S))
+    started = session.clock.now()
+    reader = ProgressReader(session.objects, row.gate_id)
+    last: Look | None = None
+    broken_since = None
+    with _display(console) as show:
+        while True:
+            try:
+                row = session.gates.get(row.gate_id) or row
+                last = _look(session, row, reader)
+                show(last)
+            except TransientError as error:
+                # A look that failed says nothing about the gate.
+                print(f"cannot look right now: {error}", file=sys.stderr)
+            if row.status == "ended" and (
+                row.report_key or session.elapsed(row.ended or started).total_seconds() > REPORT_S
+            ):
+                return row
+            if last is not None and last.execution in _BROKEN and row.status != "ended":
+                broken_since = broken_since or session.clock.now()
+                if session.elapsed(broken_since) > timedelta(seconds=BROKEN_S):
+                    raise CommandError(
+                        f"gate {row.gate_id} broke without a verdict: its execution {row.execution_arn} is "
+                        f"{last.execution}; its history names the state. Start it again: flywheel gate start"
+                    )
+            if session.elapsed(started).total_seconds() > timeout_s:
+                raise CommandError(
+                    f"gate {row.gate_id} still runs after {timeout_s:g} s; it goes on without being watched: "
+                    f"flywheel gate watch {row.gate_id} --timeout SECONDS"
+                )
+            session.sleep(POLL_S[session.target.kind])
+
+
+def _appear(session: Session, gate_id: str, within_s: float) -> GateRow:
+    asked = session.clock.now()
+    while (row := look_up(session, gate_id)) is None:
+        if session.elapsed(asked).total_seconds() > within_s:
+            raise CommandError(
+                f"no gate {gate_id!r} appeared within {within_s:g} s: flywheel gate list shows what there is; "
+                "whether the push arrived, the bus's rules and dead-letter queue tell"
+            )
+        session.sleep(POLL_S[session.target.kind])
+    return row
+
+
+def _look(session: Session, row: GateRow, reader: ProgressReader) -> Look:
+    status = session.executions.status(row.execution_arn)
+    state = session.executions.state(row.execution_arn) if status == "RUNNING" else None
+    elapsed = ((row.ended or session.clock.now()) - row.started).total_seconds()
+    return Look(row, reader.read(), state, status, max(0.0, elapsed))
+
+
+def _report(session: Session, row: GateRow) -> Path | None:
+    if not row.report_key:
+        return None
+    try:
+        return fetch_report(session, row, Path("build/reports"))[0]
+    except (CommandError, OSError) as error:
+        print(f"the report could not be fetched: {error}", file=sys.stderr)
+        return None
+
+
+def line(look: Look) -> str:
+    """One look in one line, as plain text but for the verdict's style."""
+    it = look.progress
+    parts = [styled(state_word(look.row)), look.row.gate_id]
+    if look.row.status == "running":
+        parts.append(escape(look.state or look.execution.lower()))
+    if it.shards:
+        parts.append(f"wave {it.wave}")
+        parts.append(f"trials {it.done}/{it.trials}")
+    if it.errored:
+        parts.append(f"errored {it.errored}")
+    parts.append(seconds(look.elapsed_s * 1000))
+    return "  ".join(parts)
+
+
+@contextmanager
+def _display(console: Console) -> Iterator[Any]:
+    """One line that changes at a terminal; elsewhere a new line when something happened."""
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+            yield lambda look: live.update(line(look))
+        return
+    seen: list[Any] = [None]
+
+    def show(look: Look) -> None:
+        now = (look.row.status, look.row.verdict, look.state, asdict(look.progress))
+        if now != seen[0]:
+            seen[0] = now
+            console.print(line(look), highlight=False, soft_wrap=True)
+
+    yield show

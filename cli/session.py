@@ -1,0 +1,151 @@
+"""What commands work with, made when first asked for: stores of gates and releases, evidence, dataset, clock."""
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cli.target import Target, choose_target
+
+if TYPE_CHECKING:
+    from cli.facts import StackFacts
+    from flywheel.domain.golden import GoldenItem
+    from flywheel.ports import (
+        Clock,
+        DatasetSnapshot,
+        EventBus,
+        GateStore,
+        ObjectStore,
+        Release,
+        ReleaseStore,
+        RuntimeControl,
+    )
+    from flywheel.rollback import RollbackPlan
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class Executions(Protocol):
+    """Executions of the gate's state machine."""
+
+    def status(self, execution_arn: str) -> str:
+        """`RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`."""
+        ...
+
+    def state(self, execution_arn: str) -> str | None:
+        """Name of the state entered last; None when none was."""
+        ...
+
+
+class Settings(Protocol):
+    """Settings of the environment, below its SSM prefix."""
+
+    def text(self, name: str) -> str | None: ...
+
+    def put(self, name: str, value: str) -> None: ...
+
+
+class Requests(Protocol):
+    def send(self, detail_type: str, detail: dict[str, Any], at: datetime) -> None:
+        """Put an event of the command line on the bus, with that time."""
+        ...
+
+
+class Dataset(Protocol):
+    """The golden dataset in Langfuse."""
+
+    def snapshot(self, name: str) -> "DatasetSnapshot": ...
+
+    def ensure(self, name: str) -> str: ...
+
+    def upsert(self, name: str, items: "Sequence[GoldenItem]") -> None: ...
+
+
+class Session:
+    """The real parts. Tests give one with doubles as Typer's `obj`."""
+
+    def __init__(self, stack: str, target: str | None) -> None:
+        self._stack = stack
+        self._wanted = target
+
+    @cached_property
+    def target(self) -> Target:
+        """Where commands go; said on standard error, so that the output stays clean."""
+        chosen = choose_target(self._wanted, self._stack)
+        print(f"target: {chosen}", file=sys.stderr)
+        return chosen
+
+    @cached_property
+    def facts(self) -> "StackFacts":
+        from cli import aws  # noqa: PLC0415 - boto3
+
+        return aws.facts(self.target)
+
+    @cached_property
+    def gates(self) -> "GateStore":
+        from flywheel.adapters.dynamodb_gates import DynamoDbGates  # noqa: PLC0415 - boto3
+
+        return DynamoDbGates.from_table(self.facts.state_table)
+
+    @cached_property
+    def releases(self) -> "ReleaseStore":
+        from flywheel.adapters.dynamodb_releases import DynamoDbReleases  # noqa: PLC0415 - boto3
+
+        return DynamoDbReleases.from_table(self.facts.state_table, self.facts.production_runtime)
+
+    @cached_property
+    def objects(self) -> "ObjectStore":
+        from flywheel.adapters.s3 import S3ObjectStore  # noqa: PLC0415 - boto3
+
+        return S3ObjectStore.from_bucket(self.facts.evidence_bucket)
+
+    @cached_property
+    def settings(self) -> Settings:
+        from cli import aws  # noqa: PLC0415 - boto3
+
+        return aws.SsmParameters(self.facts.settings_prefix)
+
+    @cached_property
+    def requests(self) -> Requests:
+        from cli import aws  # noqa: PLC0415 - boto3
+
+        return aws.BusRequests(self.facts.event_bus)
+
+    @cached_property
+    def executions(self) -> Executions:
+        from cli import aws  # noqa: PLC0415 - boto3
+
+        return aws.StepFunctionsExecutions()
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        from cli import aws  # noqa: PLC0415 - boto3
+
+        return aws.golden_dataset(self.facts.langfuse_prefix)
+
+    @cached_property
+    def clock(self) -> "Clock":
+        return SystemClock()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def roll_back(self, plan: "RollbackPlan", *, by: str, reason: str) -> "Release":
+        from flywheel.adapters.agentcore import AgentCoreRuntimes  # noqa: PLC0415 - boto3
+        from flywheel.adapters.eventbridge import EventBridgeBus  # noqa: PLC0415 - boto3
+        from flywheel.rollback import Rollback  # noqa: PLC0415
+
+        runtimes: RuntimeControl = AgentCoreRuntimes.from_environment()
+        bus: EventBus = EventBridgeBus.from_bus(self.facts.event_bus)
+        rollback = Rollback(
+            self.facts.production_endpoint, runtimes=runtimes, releases=self.releases, bus=bus, clock=self.clock
+        )
+        return rollback.roll_back(plan, by=by, reason=reason)
+
+    def elapsed(self, since: datetime) -> timedelta:
+        return self.clock.now() - since
