@@ -160,7 +160,7 @@ def test_the_state_survives_json_and_goes_on_alike(
     results: list[tuple[float | Errored, float | Errored]],
     issued: int,
     seed: int,
-    cached: bool,  # noqa: FBT001
+    cached: bool,
 ) -> None:
     history = {"a": [0.25, 1.0], "gone": [0.5]} if cached else None
     gate = SequentialGate(TWO_ROUNDS, ITEMS, seed, history)
