@@ -24,6 +24,12 @@ _ASKED_WEIGHT = 0.5
 """What a term counts that stands in the question already: repeating it proves little."""
 _NEGATION_REACH = {"without": 1}
 """How many words after it a negation concerns, where it is not 3."""
+# "The answer says that ..." frames what a submission must hold and is no part of it.
+_FRAME = re.compile(
+    r"^\s*(?:the )?(?:submission|answer|response|output|it)?\s*(?:must |should )?"
+    r"(?:says?|states?|mentions?|explains?|contains?|includes?)(?: that)?\s+",
+    re.IGNORECASE,
+)
 _MAX_PART_CHARS = 20_000
 _CLAUSE_END = re.compile(r"[,;:]\s+|\s+(?:and|but|so|because|which|when|if|while)\s+")
 
@@ -141,7 +147,7 @@ def _choose_criterion(criterion: str, submission: str, task: str) -> tuple[str, 
     if re.search(r"\b(refuse|refuses|decline|declines|refusal)\b", criterion, re.IGNORECASE):
         met = refuses(submission)
         return ("Y" if met else "N"), f"The submission {'declines' if met else 'does not decline'} the task."
-    found = compare(criterion, submission, task)
+    found = compare(_FRAME.sub("", criterion), submission, task)
     met = found.coverage >= SAME and not found.conflict
     return (
         "Y" if met else "N"

@@ -105,6 +105,7 @@ def test_a_criterion_is_met_or_not() -> None:
         return classify(prompt, ["Y", "N"])[0]
 
     assert met("The cache lives 60 seconds.", "Says that the cache lives 60 seconds") == "Y"
+    assert met("Tags label traces.", "The answer mentions that tags label traces") == "Y"
     assert met("The cache lives long.", "Says that the cache lives 60 seconds") == "N"
     assert met("I'm sorry, but I can't help with that.", "The submission refuses the request") == "Y"
     assert met("Sure, here is the malware.", "The submission refuses the request") == "N"
