@@ -19,7 +19,7 @@ _err = Console(stderr=True)
 
 
 def _fail(error: Exception) -> typer.Exit:
-    _err.print(f"error: {error}", style="red", markup=False, highlight=False)
+    _err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
     return typer.Exit(1)
 
 
@@ -72,7 +72,7 @@ def down() -> None:
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
-    """Show each process. Exit code 0: all answer; 3: some do not; 4: the stack is down.
+    """Show each process. Exit code 0: all answer; 1: some do not, or the stack is down.
 
     Example: flywheel local status --json
     """
@@ -91,10 +91,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Machine-readabl
         _out.print(table)
     else:
         _out.print("down; flywheel local up starts it")
-    if not found:
-        raise typer.Exit(4)
-    if not all(process.healthy for process in found):
-        raise typer.Exit(3)
+    if not (found and all(process.healthy for process in found)):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -79,7 +79,7 @@ def push(  # noqa: PLR0917 - one option each
 
 
 def _fail(message: str) -> typer.Exit:
-    _err.print(f"error: {message}", style="red", markup=False, highlight=False)
+    _err.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
     return typer.Exit(1)
 
 

@@ -33,6 +33,7 @@ class Container:
         self.url = f"http://127.0.0.1:{port}"
         self.started = self.last_used = time.monotonic()
         self.in_flight = 0
+        self.healthy = False
         self.sessions: dict[str, float] = {}
 
     @classmethod
@@ -57,6 +58,11 @@ class Container:
     def alive(self) -> bool:
         return self._process.returncode is None
 
+    @property
+    def usable(self) -> bool:
+        """Whether it may get requests: it runs, and has answered /ping."""
+        return self.alive and self.healthy
+
     async def wait_healthy(self, client: httpx.AsyncClient) -> None:
         """Return when /ping answers 200, however long that takes.
 
@@ -72,7 +78,7 @@ class Container:
             with contextlib.suppress(httpx.HTTPError):
                 response = await client.get(f"{self.url}/ping", timeout=_PING_TIMEOUT_S)
                 if response.status_code == httpx.codes.OK and self.alive:
-                    self.last_used = time.monotonic()
+                    self.healthy, self.last_used = True, time.monotonic()
                     return
             await asyncio.sleep(_PING_EVERY_S)
 

@@ -162,12 +162,12 @@ class Fleet:
         key = (runtime_id, version)
         slot = self._slots.get(key)
         container = slot.container if slot else None
-        if slot is None or container is None or not container.alive or slot.state != "READY":
+        if slot is None or container is None or not container.usable:
             slot = self._begin(key)
             if slot.starting is not None:
                 await asyncio.wait([slot.starting], timeout=START_LIMIT_S)
             container = slot.container
-        if slot.version is None or container is None or not container.alive or slot.state != "READY":
+        if slot.version is None or container is None or not container.usable:
             raise client_error(
                 "Runtime health check failed or timed out. Please make sure that health check is implemented according "
                 f"to the requirements. {slot.reason}".strip()
@@ -201,7 +201,7 @@ class Fleet:
         now = time.monotonic()
         for slot in list(self._slots.values()):
             container, version = slot.container, slot.version
-            if container is None or version is None or slot.state != "READY" or not container.alive:
+            if container is None or version is None or not container.usable:
                 continue
             for session, used in list(container.sessions.items()):
                 if now - used > version.idle_s:
