@@ -10,7 +10,7 @@ from local.images.pusher import push
 from local.stack_info import StackInfo
 from local.tools import ROOT
 
-ENTRYPOINT = ("python", "-m", "agent.app")
+ENTRYPOINT = ("python", "-m", "agent")
 OVERLAYS = ROOT / "local" / "images" / "overlays"
 
 
