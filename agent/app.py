@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bedrock_agentcore import BedrockAgentCoreApp
 from bedrock_agentcore.runtime.context import RequestContext
@@ -21,7 +21,7 @@ from agent.request_guard import RequestGuard, error_response
 from agent.settings import Settings
 
 if TYPE_CHECKING:  # Strands takes most of the start; it is imported while /ping answers already
-    from agent.answering import Answering
+    from agent.answering import Answer
     from agent.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
@@ -32,22 +32,28 @@ _BLOCKING_CALLS = 128
 _USER_HEADER = "x-amzn-bedrock-agentcore-runtime-user-id"
 
 
+class Answers(Protocol):
+    """Answers one checked request; raises `AgentError` for what has a defined status."""
+
+    async def answer(self, request: AgentRequest) -> "Answer": ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What answers a request."""
 
-    answering: "Answering"
+    answering: Answers
     telemetry: "Telemetry"
 
 
-def create_app(settings: Settings, make_parts: Callable[[Settings], Parts]) -> BedrockAgentCoreApp:
-    """The AgentCore app. `make_parts` runs once in a thread, from the start of the server on."""
+def create_app(settings: Settings, load: Callable[[Settings], Parts]) -> BedrockAgentCoreApp:
+    """The AgentCore app. `load` runs once in a thread, from the start of the server on."""
     parts: Future[Parts] = Future()
 
-    def load() -> None:
+    def load_once() -> None:
         started = time.monotonic()
         try:
-            parts.set_result(make_parts(settings))
+            parts.set_result(load(settings))
         except Exception:  # a broken image must not stay up and answer: AgentCore replaces a container that ends
             logger.exception("the agent cannot be loaded")
             signal.raise_signal(signal.SIGTERM)
@@ -56,7 +62,7 @@ def create_app(settings: Settings, make_parts: Callable[[Settings], Parts]) -> B
 
     @contextlib.asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        loading = asyncio.create_task(asyncio.to_thread(load))
+        loading = asyncio.create_task(asyncio.to_thread(load_once))
         yield
         await loading
         if parts.done():
