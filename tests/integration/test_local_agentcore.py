@@ -135,7 +135,9 @@ def test_an_image_that_is_not_there_fails_the_creation(agents: Agents, reference
 
 def test_a_role_that_agentcore_may_not_assume_fails_the_creation(agents: Agents) -> None:
     trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}  # fmt: skip # noqa: E501
-    role = boto3.client("iam").create_role(RoleName=f"other-{uuid.uuid4().hex[:8]}", AssumeRolePolicyDocument=json.dumps(trust))  # noqa: E501
+    role = boto3.client("iam").create_role(
+        RoleName=f"other-{uuid.uuid4().hex[:8]}", AssumeRolePolicyDocument=json.dumps(trust)
+    )
 
     made = agents.create(agents.push(SERVER % "x"), roleArn=role["Role"]["Arn"])
 
@@ -180,7 +182,10 @@ def test_a_container_gets_credentials_of_its_runtimes_role(agents: Agents) -> No
 
 
 def test_nothing_of_the_checkout_can_be_imported_in_a_container(agents: Agents) -> None:
-    code = "try:\n    import flywheel\nexcept ImportError:\n    pass\nelse:\n    raise SystemExit('imported')\n" + SERVER % "x"
+    code = (
+        "try:\n    import flywheel\nexcept ImportError:\n    pass\nelse:\n    raise SystemExit('imported')\n"
+        + SERVER % "x"
+    )
 
     assert agents.ready(code)["status"] == "READY"
 
@@ -288,9 +293,7 @@ def test_a_stopped_session_is_gone(agents: Agents) -> None:
 
     agents.data.stop_runtime_session(agentRuntimeArn=made["agentRuntimeArn"], runtimeSessionId=session)
 
-    again = refusal(
-        agents.data.stop_runtime_session, agentRuntimeArn=made["agentRuntimeArn"], runtimeSessionId=session
-    )
+    again = refusal(agents.data.stop_runtime_session, agentRuntimeArn=made["agentRuntimeArn"], runtimeSessionId=session)
     assert again[:2] == (404, "ResourceNotFoundException")
 
 
@@ -357,14 +360,19 @@ def test_tags_are_kept_and_found_by_the_pages_of_the_list(agents: Agents) -> Non
     assert len(pages) >= 2
     assert {runtime["agentRuntimeId"] for runtime in made} <= listed
     arn = made[2]["agentRuntimeArn"]
-    assert agents.control.list_tags_for_resource(resourceArn=arn)["tags"] == {"flywheel:lifetime": "short-lived", "n": "2"}
+    assert agents.control.list_tags_for_resource(resourceArn=arn)["tags"] == {
+        "flywheel:lifetime": "short-lived",
+        "n": "2",
+    }
     agents.control.tag_resource(resourceArn=arn, tags={"n": "5", "more": "x"})
     agents.control.untag_resource(resourceArn=arn, tagKeys=["flywheel:lifetime"])
     assert agents.control.list_tags_for_resource(resourceArn=arn)["tags"] == {"n": "5", "more": "x"}
 
 
 def test_deleting_a_runtime_ends_its_container_and_what_that_started(agents: Agents) -> None:
-    parent = "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+    parent = (
+        "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+    )
     code = parent + SERVER.replace('"pid": os.getpid()', '"pid": os.getpid(), "child": child.pid') % "x"
     made = agents.ready(code)
     answer = agents.invoke(made["agentRuntimeArn"], {})
@@ -459,9 +467,7 @@ def test_the_emulator_itself_never_answers_in_place_of_an_agent(agents: Agents, 
     made = agents.ready(SERVER % "x")
     misled = boto3.client("bedrock-agentcore", endpoint_url=aws.aws.url)
 
-    status, _, message = refusal(
-        misled.invoke_agent_runtime, agentRuntimeArn=made["agentRuntimeArn"], payload=b"{}"
-    )
+    status, _, message = refusal(misled.invoke_agent_runtime, agentRuntimeArn=made["agentRuntimeArn"], payload=b"{}")
 
     assert status == 400
     assert "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE" in message
