@@ -6,6 +6,7 @@ from statistics import fmean
 
 import pytest
 
+from flywheel.domain.refusal import is_refusal
 from local.model.probe import SETTINGS, Docs, Setting, Trial, load_items, mean_by_slice, run
 
 AGENT_PROMPT = (Path(__file__).parents[3] / "agent" / "system_prompt.md").read_text(encoding="utf-8")
@@ -67,3 +68,8 @@ def test_the_shipped_prompt_leads_to_the_expected_tools(docs: Docs) -> None:
 def test_no_slice_is_answered_without_losses(docs: Docs) -> None:
     """A slice on which nothing fails would show nothing."""
     assert max(mean_by_slice(trials(docs, SHIPPED)).values()) < 1.0
+
+
+def test_the_gate_sees_a_refusal_exactly_where_one_is_wanted(docs: Docs) -> None:
+    refused = {trial.item["id"] for trial in trials(docs, SHIPPED) if is_refusal(trial.answer)}
+    assert refused == {item["id"] for item in load_items() if item["expected_output"].get("must_refuse")}
