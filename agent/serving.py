@@ -19,8 +19,10 @@ def load_parts(settings: Settings) -> Parts:
 
     prefix = settings.runtime.langfuse_parameter_prefix
     access = LangfuseAccess(ssm_reader(prefix)) if prefix else None
+    models = BedrockModels()
+    models.model(settings.hyperparameters)  # its client is made now, not in the first request
     return Parts(
-        answering=Answering(BedrockModels(), ToolServer(settings.runtime.mcp_url), Prompts(access)),
+        answering=Answering(models, ToolServer(settings.runtime.mcp_url), Prompts(access)),
         telemetry=Telemetry(settings.runtime, start_tracing(), access),
     )
 
