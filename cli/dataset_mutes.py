@@ -32,7 +32,8 @@ def read(session: Session) -> list[MutedItem]:
     except ValidationError as error:
         where = f"{session.facts.settings_prefix}/{SETTING}"
         raise CommandError(
-            f"the SSM parameter {where} is not a list of mutes ({error.error_count()} problems): correct it, or set it to []"
+            f"the SSM parameter {where} is not a list of mutes ({error.error_count()} problems): correct it, or "
+            "set it to []"
         ) from error
 
 
@@ -53,8 +54,8 @@ def mute(session: Session, item_id: str, until: date, reason: str) -> MutedItem:
         raise CommandError(f"there is no item {item_id[:80]!r}: flywheel dataset list shows what there is")
     if not item.must_pass:
         raise CommandError(
-            f"{item_id} is no regression test (origin {item.origin}): it counts in an average, and only items of origin "
-            "production can be muted"
+            f"{item_id} is no regression test (origin {item.origin}): it counts in an average, and only items of "
+            "origin production can be muted"
         )
     muted = MutedItem(item_id, until.isoformat(), why)
     rest = [m for m in read(session) if m.item_id != item_id and m.until >= today.isoformat()]

@@ -77,6 +77,6 @@ def read_facts(client: "CloudFormationClient", stack: str) -> StackFacts:
 
 def _no_stack(stack: str) -> str:
     return (
-        f"there is no stack {stack} here. Locally `flywheel local up` deploys it; on AWS see docs/operations.md, or name "
-        "another with --stack"
+        f"there is no stack {stack} here. Locally `flywheel local up` deploys it; on AWS see docs/operations.md, or "
+        "name another with --stack"
     )

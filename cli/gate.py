@@ -23,6 +23,7 @@ Timeout = Annotated[float, typer.Option(min=1, help="Seconds to watch at most.")
 @app.command()
 def start(
     ctx: typer.Context,
+    *,
     image: Annotated[str, typer.Option(help="Image URI, digest or tag; or `production`, what runs there now.")],
     prompt: Annotated[str | None, typer.Option(help="Prompt in Langfuse, `name:version`.")] = None,
     promote: Annotated[bool, typer.Option(help="Put it into production if it passes.")] = True,

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,37 +64,49 @@ def watch(session: Session, gate_id: str, *, timeout_s: float, as_json: bool, co
 
 
 def _ended(session: Session, gate_id: str, timeout_s: float, console: Console) -> GateRow:
+    """Look until the gate has ended; its row then."""
     row = _appear(session, gate_id, min(timeout_s, APPEARS_S))
     started = session.clock.now()
     reader = ProgressReader(session.objects, row.gate_id)
-    last: Look | None = None
     broken_since = None
     with _display(console) as show:
         while True:
             try:
                 row = session.gates.get(row.gate_id) or row
-                last = _look(session, row, reader)
-                show(last)
+                look = _look(session, row, reader)
+                show(look)
+                if look.execution not in _BROKEN or row.status == "ended":
+                    broken_since = None
+                else:
+                    broken_since = broken_since or session.clock.now()
+                    _wait_for_end(session, look, broken_since)
             except TransientError as error:
                 # A look that failed says nothing about the gate.
                 print(f"cannot look right now: {error}", file=sys.stderr)
-            if row.status == "ended" and (
-                row.report_key or session.elapsed(row.ended or started).total_seconds() > REPORT_S
-            ):
+            if _has_all(session, row):
                 return row
-            if last is not None and last.execution in _BROKEN and row.status != "ended":
-                broken_since = broken_since or session.clock.now()
-                if session.elapsed(broken_since) > timedelta(seconds=BROKEN_S):
-                    raise CommandError(
-                        f"gate {row.gate_id} broke without a verdict: its execution {row.execution_arn} is "
-                        f"{last.execution}; its history names the state. Start it again: flywheel gate start"
-                    )
             if session.elapsed(started).total_seconds() > timeout_s:
                 raise CommandError(
                     f"gate {row.gate_id} still runs after {timeout_s:g} s; it goes on without being watched: "
                     f"flywheel gate watch {row.gate_id} --timeout SECONDS"
                 )
             session.sleep(POLL_S[session.target.kind])
+
+
+def _wait_for_end(session: Session, look: Look, broken_since: datetime) -> None:
+    """An execution that broke is ended by its status event; only when that does not come, it is an error."""
+    if session.elapsed(broken_since) > timedelta(seconds=BROKEN_S):
+        raise CommandError(
+            f"gate {look.row.gate_id} broke without a verdict: its execution {look.row.execution_arn} is "
+            f"{look.execution}; its history names the state. Start it again: flywheel gate start"
+        )
+
+
+def _has_all(session: Session, row: GateRow) -> bool:
+    """Ended with its report; a report that takes too long is not waited for."""
+    if row.status != "ended":
+        return False
+    return row.report_key is not None or session.elapsed(row.ended or row.started) > timedelta(seconds=REPORT_S)
 
 
 def _appear(session: Session, gate_id: str, within_s: float) -> GateRow:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import fsum
 
 from flywheel.domain.golden import SLICES
-from flywheel.domain.records import agent_errored
 from flywheel.domain.outcome import Arm, Stage, TrialRecord
 from flywheel.domain.plan import GatePlan
 from flywheel.domain.policy import GatePolicy
 from flywheel.domain.quantile import P95, percentile
+from flywheel.domain.records import agent_errored
 from flywheel.report.model import ArmFigures, ErrorRow, ItemDifference, MetricRow
 from flywheel.report.text import one_line
 
