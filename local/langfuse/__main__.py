@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Callable
 
 import uvicorn
 
@@ -37,6 +38,18 @@ def _version(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
+
+
+class _Server(uvicorn.Server):
+    """Says that it is there once it listens and handles signals, not before."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -97,13 +110,7 @@ def main(argv: list[str] | None = None) -> int:
     except StoreError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    host, port = listener.getsockname()
-    sys.stdout.write(
-        f"Langfuse stand-in {settings.server_version}: http://{host}:{port} project {settings.project_id}, "
-        f"keys {settings.public_key} / {settings.secret_key if settings == Settings() else '(as given)'}\n"
-    )
-    sys.stdout.flush()
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             application,
             lifespan="off",
@@ -112,7 +119,8 @@ def main(argv: list[str] | None = None) -> int:
             access_log=False,
             timeout_graceful_shutdown=1,
             server_header=False,
-        )
+        ),
+        lambda: _announce(settings, listener),
     )
     if arguments.until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
@@ -125,8 +133,18 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def _announce(settings: Settings, listener: socket.socket) -> None:
+    host, port = listener.getsockname()
+    secret = settings.secret_key if settings.secret_key == Settings().secret_key else "(as given)"
+    about = f"project {settings.project_id}, keys {settings.public_key} / {secret}"
+    sys.stdout.write(f"Langfuse stand-in {settings.server_version}: http://{host}:{port} {about}\n")
+    sys.stdout.flush()
+
+
 def _stop_at_end_of_input(server: uvicorn.Server) -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: a thread that holds its lock aborts the interpreter when that ends first.
+    while os.read(0, 4096):
+        pass
     server.should_exit = True
 
 

@@ -46,11 +46,17 @@ class RunningStandIn:
 
 @contextmanager
 def running_stand_in(
-    *, server_version: str = "4.16.0", database: str | Path = ":memory:", deletion_delay_s: float = 60.0, port: int = 0
+    *,
+    server_version: str = "4.16.0",
+    database: str | Path = ":memory:",
+    deletion_delay_s: float = 60.0,
+    port: int = 0,
+    public_key: str = Settings().public_key,
 ) -> Iterator[RunningStandIn]:
     """A stand-in that listens when the block is entered and is gone when it is left.
 
-    It ends with this process even when this one is killed. `database` names a file to keep or to go on with.
+    It ends with this process even when this one is killed. `database` names a file to keep or to go on with. The SDK
+    keeps one client a public key and process, so a test that uses the SDK gives a `public_key` of its own.
 
     Raises:
         StandInStartError: it could not start.
@@ -58,13 +64,14 @@ def running_stand_in(
     settings = Settings()
     command = [sys.executable, "-m", "local.langfuse", "--until-stdin-closes", "--port", str(port)]
     command += ["--db", str(database), "--server-version", server_version, "--deletion-delay", str(deletion_delay_s)]
+    command += ["--public-key", public_key]
     process = subprocess.Popen(
         command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     try:
         yield RunningStandIn(
             url=_announced(process),
-            public_key=settings.public_key,
+            public_key=public_key,
             secret_key=settings.secret_key,
             project_id=settings.project_id,
             user_id=settings.user_id,
