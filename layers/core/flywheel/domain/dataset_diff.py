@@ -1,7 +1,7 @@
 """Golden items stored and wanted -> what an import would add and change, field by field."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from flywheel.domain.golden_item import GoldenItem, item_to_file
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """`path` is the field; `stored` and `wanted` are its two values."""
+    """`path` is the field; `stored` and `wanted` are its two values, None where it is not there."""
 
     path: str
     stored: Any
@@ -50,21 +50,23 @@ def diff(stored: Iterable[GoldenItem], wanted: Iterable[GoldenItem]) -> DatasetD
     return DatasetDiff(tuple(added), tuple(changed), tuple(unchanged), tuple(sorted(before.keys() - seen)))
 
 
+type _Path = tuple[str, ...]
+
+
 def _changes(old: GoldenItem, new: GoldenItem) -> tuple[FieldChange, ...]:
-    before, after = dict(_flat("", item_to_file(old))), dict(_flat("", item_to_file(new)))
-    paths = [*before, *(path for path in after if path not in before)]
+    before, after = dict(_flat((), item_to_file(old))), dict(_flat((), item_to_file(new)))
     return tuple(
-        FieldChange(path, before.get(path), after.get(path))
-        for path in paths
-        if not _same(before.get(path), after.get(path))
+        FieldChange(".".join(path), before.get(path), after.get(path))
+        for path in {**before, **after}
+        if not _same([before[path]] if path in before else [], [after[path]] if path in after else [])
     )
 
 
-def _flat(path: str, value: Any) -> Iterable[tuple[str, Any]]:
+def _flat(path: _Path, value: Any) -> Iterator[tuple[_Path, Any]]:
     """Objects field by field; lists and scalars are one value each."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
-            yield from _flat(f"{path}.{key}" if path else str(key), inner)
+            yield from _flat((*path, str(key)), inner)
     else:
         yield path, value
 

@@ -18,7 +18,7 @@ from flywheel.domain.json_words import kind, shown
 _MOST_CHARACTERS = 64 * 1024 * 1024
 _MOST_ITEMS = 100_000
 # Finding a field's line reads its item again. An item with more problems than this has the rest at its own line.
-_MOST_PLACES = 100
+_MOST_PLACES = 20
 
 
 def parse_dataset(text: str | bytes, *, source: str) -> list[GoldenItem]:
@@ -97,10 +97,13 @@ class _Reader:
                 self.problems.append(Problem(self._text.line(offset), number, _dotted(place), message))
         for key in repeated:
             self._problem(number, offset, (), f"the key {shown(key)} comes twice in one object")
-        if check.item_id and (same := self._ids.setdefault(check.item_id, number)) != number:
+        given = isinstance(element, Mapping) and element.get("id") is not None
+        same = self._ids.setdefault(check.item_id, number) if check.item_id else number
+        if same != number and given:
             self._problem(number, offset, ("id",), f"item {same} has the same id already")
         question = normalised_question(check.question)
-        if question and (same := self._questions.setdefault(question, number)) != number:
+        same = self._questions.setdefault(question, number) if question else number
+        if same != number:
             self._problem(number, offset, ("input", "question"), f"item {same} asks the same question")
         return item
 
