@@ -13,19 +13,14 @@ from local.model.traits import Traits
 _TITLE_SHARE = 0.5
 """What a term in a passage's title counts for its sentences, against one in the sentence itself."""
 _RANK_BONUS = 0.6
-_NUMBER_BONUS = 0.8
+_KIND_BONUS = 0.8
+"""What a sentence gains that has a number or a time when the question asks for one."""
 _COVERED_AGAIN = 0.4
 """What a term counts when a sentence chosen before holds it already."""
-_ASKS_NUMBER = (
-    "how many",
-    "how long",
-    "how much",
-    "how often",
-    "limit",
-    "maximum",
-    "minimum",
-    "wie viele",
-    "wie lange",
+_ASKS_NUMBER = ("how many", "how much", "limit", "maximum", "minimum", "wie viele")
+_ASKS_TIME = ("how long", "how often", "how fast", "wie lange", "wie oft")
+_TIME_STEMS = frozenset(
+    stem(word) for word in ("second", "minute", "hour", "day", "week", "month", "indefinitely", "forever", "nightly")
 )
 
 
@@ -79,7 +74,8 @@ def _shuffle(seed: str, noise: float) -> float:
 def extract(question: Question, passages: Sequence[Passage], traits: Traits) -> list[Excerpt]:
     """At most `traits.answer_sentences` sentences in the order of the passages; none that matches no term."""
     matcher = _Matcher(question, passages, traits)
-    wants_number = any(phrase in question.text.lower() for phrase in _ASKS_NUMBER)
+    asked = question.text.lower()
+    wants_number, wants_time = (any(p in asked for p in phrases) for phrases in (_ASKS_NUMBER, _ASKS_TIME))
     candidates: list[tuple[Excerpt, frozenset[str], frozenset[str], float]] = []
     seen: set[str] = set()
     for rank, passage in enumerate(passages):
@@ -90,8 +86,8 @@ def extract(question: Question, passages: Sequence[Passage], traits: Traits) -> 
             seen.add(sentence)
             in_sentence = matcher.find(stems)
             bonus = _RANK_BONUS / (1 + rank)
-            if wants_number and any(stem.isdigit() for stem in stems):
-                bonus += _NUMBER_BONUS
+            if (wants_number and any(term.isdigit() for term in stems)) or (wants_time and stems & _TIME_STEMS):
+                bonus += _KIND_BONUS
             if in_sentence or in_title:
                 excerpt = Excerpt(sentence, passage.source, (rank, place))
                 candidates.append((excerpt, in_sentence, in_title - in_sentence, bonus))

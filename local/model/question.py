@@ -16,6 +16,8 @@ _BROAD = re.compile(
     r"|\bwhat (?:can|does) langfuse (?:do|offer)\b|\bfeatures of langfuse\b|\bparts of (?:the platform|langfuse)\b",
     re.IGNORECASE,
 )
+# Words of measure: they ask for a kind of answer and are in none.
+_MEASURE = re.compile(r"\b(how)\s+(?:long|often|far|big|large|fast)\b", re.IGNORECASE)
 _MAX_QUERY_WORDS = 10
 _MAX_WORDS = 60
 _LONGEST_WORD = 60
@@ -41,9 +43,9 @@ def is_broad(text: str) -> bool:
     return bool(_BROAD.search(text[:_MAX_MESSAGE_CHARS]))
 
 
-def _keep(words: list[str], *, reads_languages: bool) -> tuple[str, ...]:
+def _find_words(text: str, *, reads_languages: bool) -> tuple[str, ...]:
     kept: list[str] = []
-    for word in words:
+    for word in content_words(_MEASURE.sub(r"\1", text)):
         if word in EMPTY_WORDS or len(word) > _LONGEST_WORD:
             continue
         if reads_languages and word in GLOSSARY:
@@ -67,11 +69,11 @@ def read_questions(message: str, *, max_questions: int, reads_languages: bool) -
         is_long = len(text.split()) > _LONG_MESSAGE_WORDS
         asked = [f"{parts[0]} {parts[-1]}"] if is_long and len(parts) > 1 else [text]
     pieces = [piece for sentence in asked for piece in _AND_QUESTION.split(sentence)]
-    questions = [Question(piece, _keep(content_words(piece), reads_languages=reads_languages)) for piece in pieces]
+    questions = [Question(piece, _find_words(piece, reads_languages=reads_languages)) for piece in pieces]
     found = [question for question in questions if question.words]
     if sum(len(question.words) for question in found) < _MIN_ASKED_WORDS:
         # "That is right, isn't it?" asks about what was said before.
-        words = _keep(content_words(text), reads_languages=reads_languages)
+        words = _find_words(text, reads_languages=reads_languages)
         found = [Question(text, words)] if words else []
     return tuple(found[:max_questions])
 

@@ -93,7 +93,7 @@ FOREIGN_FILLERS = frozenset(
 
 # Other words for the same thing, for a second search and for matching.
 SYNONYMS = _table("""
-    kept keep store stored expire: retention
+    kept keep store stored expire retain retained save saved preserve preserved: retention
     remove erase throw: delete
     price pricing money: cost
     login: sign in sso

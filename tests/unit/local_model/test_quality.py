@@ -7,7 +7,7 @@ from statistics import fmean
 import pytest
 
 from flywheel.domain.refusal import is_refusal
-from local.model.probe import SETTINGS, Docs, Setting, Trial, load_items, mean_by_slice, run
+from local.model.probe import SETTINGS, Docs, Setting, Trial, load_items, mean_by_slice, run, run_item
 
 AGENT_PROMPT = (Path(__file__).parents[3] / "agent" / "system_prompt.md").read_text(encoding="utf-8")
 GOOD = SETTINGS[0]
@@ -73,3 +73,14 @@ def test_no_slice_is_answered_without_losses(docs: Docs) -> None:
 def test_the_gate_sees_a_refusal_exactly_where_one_is_wanted(docs: Docs) -> None:
     refused = {trial.item["id"] for trial in trials(docs, SHIPPED) if is_refusal(trial.answer)}
     assert refused == {item["id"] for item in load_items() if item["expected_output"].get("must_refuse")}
+
+
+def test_a_synonym_of_the_documentations_word_is_searched_for_again(docs: Docs) -> None:
+    item = {
+        "input": {"question": "How long are traces retained in langfuse?"},
+        "expected_output": {"trajectory": [], "response_facts": ["By default, traces are retained indefinetly"]},
+        "metadata": {"slice": "happy_path"},
+    }
+    trial = run_item(item, docs, SHIPPED)
+    assert trial.queries == ("traces retained", "traces retention")
+    assert "stored indefinitely" in trial.answer
