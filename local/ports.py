@@ -1,6 +1,7 @@
 """Ports of 127.0.0.1 for the local stack: configured ones, else those of last time, else free ones."""
 
 import os
+import re
 import socket
 from collections.abc import Iterable, Mapping
 
@@ -8,6 +9,7 @@ from local.errors import LocalStackError
 
 NAMES = ("aws", "agentcore", "langfuse", "model", "mcp")
 _LOWEST, _HIGHEST = 1024, 65535
+_DIGITS = re.compile(r"[0-9]{1,5}")
 
 
 def configured_ports(options: Iterable[str] = (), environment: Mapping[str, str] | None = None) -> dict[str, int]:
@@ -33,7 +35,7 @@ def configured_ports(options: Iterable[str] = (), environment: Mapping[str, str]
 
 
 def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and _LOWEST <= int(text) <= _HIGHEST):
+    if not (_DIGITS.fullmatch(text) and _LOWEST <= int(text) <= _HIGHEST):
         raise LocalStackError(f"the port of {name} must be a number from {_LOWEST} to {_HIGHEST}, not {text[:40]!r}")
     return int(text)
 

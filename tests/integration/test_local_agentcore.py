@@ -16,9 +16,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.images.oci import Image
+from local.images.packer import pack
 from local.images.pusher import push
 from local.stack import StackInfo
-from tests.local_agents import SERVER, Agents
+from tests.local_agents import SERVER, Agents, write_agent
 
 CRASHING = "import sys\nprint('no such model', file=sys.stderr)\nsys.exit(7)\n"
 NEVER_LISTENING = "import time\ntime.sleep(600)\n"
@@ -385,9 +386,6 @@ def test_deleting_a_runtime_ends_its_container_and_what_that_started(agents: Age
 
 
 def test_a_blob_that_does_not_match_its_digest_is_refused(agents: Agents, aws: StackInfo, tmp_path: Path) -> None:
-    from local.images.packer import pack
-    from tests.local_agents import write_agent
-
     good = pack(write_agent(tmp_path / "good", SERVER % "good"), package="", entrypoint=("python", "-m", "main"))
     claimed = json.loads(good.manifest)
     claimed["layers"][0]["digest"] = "sha256:" + "1" * 64

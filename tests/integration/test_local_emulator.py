@@ -36,15 +36,10 @@ def lambda_handler(event, context):
     time.sleep(event.get("sleep", 0))
     return {"pid": os.getpid(), "env": dict(os.environ)}
 """
+_SERVICES = {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}
 ANY_SERVICE = {
     "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
-            "Action": "sts:AssumeRole",
-        }  # fmt: skip
-    ],
+    "Statement": [{"Effect": "Allow", "Principal": _SERVICES, "Action": "sts:AssumeRole"}],
 }
 
 

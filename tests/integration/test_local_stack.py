@@ -15,6 +15,7 @@ import boto3
 import pytest
 
 from local import processes, stack
+from local.ports import choose_ports
 from local.services import Service
 from local.stack import LocalStackError, StackInfo
 from tests.local_agents import SERVER, Agents
@@ -74,6 +75,13 @@ def up(state: Path, **options: Any) -> StackInfo:
 
 def pids(info: StackInfo) -> dict[str, int]:
     return {name: process.pid for name, process in info.processes.items()}
+
+
+def test_chosen_ports_are_free_and_distinct_and_stay_the_same() -> None:
+    first = choose_ports(ALL, {}, {})
+
+    assert len(set(first.values())) == len(ALL)
+    assert choose_ports(ALL, {}, first) == first
 
 
 def test_up_starts_everything_and_says_where_it_is(programs: Placeholders, state: Path) -> None:
@@ -261,7 +269,7 @@ def listeners(pid: int) -> set[tuple[str, int]]:
     """Listening IPv4 sockets of a process; that there are none on IPv6 is part of the answer."""
     inodes = set()
     for entry in Path(f"/proc/{pid}/fd").iterdir():
-        target = os.readlink(entry)
+        target = str(entry.readlink())
         if target.startswith("socket:["):
             inodes.add(target[8:-1])
     found = set()
