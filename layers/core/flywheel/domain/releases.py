@@ -74,7 +74,11 @@ def gate_id(event_time: str | datetime, event_id: str) -> str:
     if time.tzinfo is None:
         raise ValueError(f"the event's time {event_time!r} has no time zone")
     digest = hashlib.sha256(event_id.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"g-{time.astimezone(UTC):%Y%m%dt%H%M%S}-{digest}"
+    try:
+        written = time.astimezone(UTC).isoformat(timespec="seconds")
+    except OverflowError as error:
+        raise ValueError(f"the event's time {event_time!r} does not exist in UTC") from error
+    return f"g-{re.sub('[-:]', '', written[:19]).lower()}-{digest}"
 
 
 def runtime_name(environment: str, gate_id: str, arm: Arm) -> str:

@@ -1,0 +1,122 @@
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flywheel.domain.outcome import Arm
+from flywheel.domain.releases import Head, Request, gate_id, may_promote, newest, runtime_name, supersedes
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+GATE = gate_id(NOON, "event")
+times = st.datetimes(
+    min_value=datetime(2, 1, 1),  # noqa: DTZ001
+    max_value=datetime(9998, 1, 1),  # noqa: DTZ001
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=5)), timezone(timedelta(hours=-8))]),
+)
+
+
+def test_the_newer_request_supersedes_whatever_was_delivered_first() -> None:
+    old, new = Request(NOON, "z"), Request(NOON + timedelta(microseconds=1), "a")
+    assert supersedes(new, old)
+    assert not supersedes(old, new)
+    assert all(newest(list(order)) == new for order in permutations([old, new, old]))
+
+
+def test_the_event_id_breaks_a_tie_and_a_redelivery_supersedes_nothing() -> None:
+    assert supersedes(Request(NOON, "b"), Request(NOON, "a"))
+    assert not supersedes(Request(NOON, "a"), Request(NOON, "a"))
+
+
+def test_times_of_other_zones_are_compared_as_instants() -> None:
+    later = datetime(2026, 1, 1, 8, tzinfo=timezone(timedelta(hours=-8)))
+    assert supersedes(Request(later, "a"), Request(NOON, "b"))
+
+
+def test_a_request_without_a_time_zone_is_an_error_and_of_none_there_is_no_newest() -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        Request(datetime(2026, 1, 1), "a")  # noqa: DTZ001
+    assert newest([]) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "expected_release", "why"),
+    [
+        (None, None, None),
+        (None, 3, "incumbent_changed"),
+        (Head(3, "g-old"), 3, None),
+        (Head(3, "g-old"), None, "incumbent_changed"),
+        (Head(4, "g-other"), 3, "incumbent_changed"),
+        (Head(4, "g-mine"), 3, None),
+        (Head(3, "g-old", "g-other", NOON + timedelta(seconds=1)), 3, "promotion_running"),
+        (Head(3, "g-old", "g-other", None), 3, "promotion_running"),
+        (Head(3, "g-old", "g-other", NOON), 3, None),
+        (Head(3, "g-old", "g-mine", NOON + timedelta(hours=1)), 3, None),
+    ],
+)
+def test_promotion_is_a_compare_and_set_on_the_head(
+    head: Head | None, expected_release: int | None, why: str | None
+) -> None:
+    assert may_promote(head, expected_release=expected_release, gate_id="g-mine", now=NOON) == why
+
+
+def test_of_two_gates_planned_on_one_head_the_second_loses() -> None:
+    head = Head(3, "g-old")
+    assert may_promote(head, expected_release=3, gate_id="g-a", now=NOON) is None
+    after = Head(4, "g-a")
+    assert may_promote(after, expected_release=3, gate_id="g-b", now=NOON) == "incumbent_changed"
+    assert may_promote(after, expected_release=3, gate_id="g-a", now=NOON) is None, "a repeated call has done it"
+
+
+def test_a_gate_id_is_the_same_for_every_delivery_of_an_event() -> None:
+    same = [gate_id("2026-11-23T07:05:00Z", "e"), gate_id("2026-11-23T08:05:00.9+01:00", "e")]
+    assert set(same) == {"g-20261123t070500-3f79bb7b"}
+
+
+@given(times, times, st.text(min_size=1), st.text(min_size=1))
+def test_gate_ids_sort_by_time(one: datetime, other: datetime, first: str, second: str) -> None:
+    ids = (gate_id(one, first), gate_id(other, second))
+    if one.astimezone(UTC).replace(microsecond=0) < other.astimezone(UTC).replace(microsecond=0):
+        assert ids[0] < ids[1]
+    assert all(re.fullmatch(r"g-\d{8}t\d{6}-[0-9a-f]{8}", one_id) for one_id in ids)
+
+
+@pytest.mark.parametrize(
+    ("time", "event_id"),
+    [
+        ("2026-01-01T00:00:00", "e"),
+        ("yesterday", "e"),
+        ("0001-01-01T00:00:00+14:00", "e"),
+        ("", "e"),
+        ("2026-01-01T00:00:00Z", ""),
+    ],
+)
+def test_an_event_without_a_usable_time_or_id_is_an_error(time: str, event_id: str) -> None:
+    with pytest.raises(ValueError, match=r"time|isoformat|id of the event"):
+        gate_id(time, event_id)
+
+
+@given(st.text(min_size=1, max_size=27), st.sampled_from(["candidate", "incumbent"]), st.text(min_size=1))
+def test_a_runtime_name_is_what_agentcore_accepts(environment: str, arm: Arm, event_id: str) -> None:
+    assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]{0,47}", runtime_name(environment, gate_id(NOON, event_id), arm))
+
+
+def test_runtime_names_differ_by_environment_gate_and_arm_and_are_stable() -> None:
+    other = gate_id(NOON + timedelta(seconds=1), "event")
+    names = {
+        runtime_name("dev", GATE, "candidate"),
+        runtime_name("tst", GATE, "candidate"),
+        runtime_name("dev", GATE, "incumbent"),
+        runtime_name("dev", other, "candidate"),
+    }
+    assert len(names) == 4
+    assert runtime_name("dev", GATE, "candidate") in names
+    assert runtime_name("dev", GATE, "candidate").startswith("fw_dev_")
+
+
+@pytest.mark.parametrize(("environment", "gate"), [("", GATE), ("x" * 28, GATE), ("dev", "g-1"), ("dev", "")])
+def test_a_name_that_cannot_be_made_is_an_error(environment: str, gate: str) -> None:
+    with pytest.raises(ValueError, match=r"environment|not a gate id"):
+        runtime_name(environment, gate, "candidate")
