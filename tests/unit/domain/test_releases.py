@@ -98,7 +98,7 @@ def test_an_event_without_a_usable_time_or_id_is_an_error(time: str, event_id: s
         gate_id(time, event_id)
 
 
-@given(st.text(min_size=1, max_size=27), st.sampled_from(["candidate", "incumbent"]), st.text(min_size=1))
+@given(st.text(min_size=1, max_size=26), st.sampled_from(["candidate", "incumbent"]), st.text(min_size=1))
 def test_a_runtime_name_is_what_agentcore_accepts(environment: str, arm: Arm, event_id: str) -> None:
     assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]{0,47}", runtime_name(environment, gate_id(NOON, event_id), arm))
 
@@ -116,7 +116,7 @@ def test_runtime_names_differ_by_environment_gate_and_arm_and_are_stable() -> No
     assert runtime_name("dev", GATE, "candidate").startswith("fw_dev_")
 
 
-@pytest.mark.parametrize(("environment", "gate"), [("", GATE), ("x" * 28, GATE), ("dev", "g-1"), ("dev", "")])
+@pytest.mark.parametrize(("environment", "gate"), [("", GATE), ("x" * 27, GATE), ("dev", "g-1"), ("dev", "")])
 def test_a_name_that_cannot_be_made_is_an_error(environment: str, gate: str) -> None:
     with pytest.raises(ValueError, match=r"environment|not a gate id"):
         runtime_name(environment, gate, "candidate")
