@@ -290,16 +290,16 @@ def test_the_origin_and_the_slice_of_production_items_follow_from_each_other() -
 def test_ten_thousand_items_are_read_in_good_time() -> None:
     items = [GoldenItem(f"i{n}", f"Question {n}?", response_facts=("a", "b")) for n in range(10_000)]
     text = json.dumps([item_to_file(item) for item in items], indent=1)
-    began = time.perf_counter()
+    began = time.process_time()
     assert parse_dataset(text, source="x") == items
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_an_object_of_thousands_of_unknown_keys_is_refused_in_good_time() -> None:
     text = json.dumps([element(**{f"k{n}": n for n in range(20_000)})])
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(wrong(text)) == 20_000
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40).filter(

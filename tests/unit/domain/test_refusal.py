@@ -89,6 +89,6 @@ def test_text_without_any_word_of_declining_is_no_refusal(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["I can't ", "ich kann nicht ", "a", "but ", ". ", "\n", "sorry, ", "das kann ich "])
 def test_a_huge_answer_is_read_in_good_time(piece: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     is_refusal(piece * 20_000)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 3
