@@ -7,7 +7,7 @@ from collections.abc import Callable
 from local import deploy, stack
 from local.stack_info import StackInfo
 
-MODEL_ID = "local.extractive-medium"
+MODEL_ID = "local.extractive-large"
 JUDGE_MODEL_ID = "local.judge"
 # What differs from the default policy: answers here take milliseconds, so a slow agent shows at 3 s.
 POLICY = {"latency_p95_ms": 3000}

@@ -1,17 +1,23 @@
-"""IAM for AgentCore's control plane: which action a request is, on which runtime, with which tags."""
+"""IAM for AgentCore: which action a request is, on which runtime, with which tags; who assumes a runtime's role."""
 
-import json
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import tagging
 
 from local.aws import patching
 from local.aws.agentcore_control import runtime_tags
 
 _SERVICE = "bedrock-agentcore"
+# Names the sessions that the host of the data plane opens: there the service itself assumes the runtime's role.
+_SESSION = "BedrockAgentCore-"
+_MODEL_ACTIONS = {
+    "bedrock:Converse": "bedrock:InvokeModel",
+    "bedrock:ConverseStream": "bedrock:InvokeModelWithResponseStream",
+}
 
 
 def apply() -> None:
@@ -20,6 +26,8 @@ def apply() -> None:
     patching.put(iam_actions._BOTOCORE_SERVICE_MAP, _SERVICE, [], ["bedrock-agentcore-control"])
     patching.put(tagging._RESOURCE_TAG_COLLECTORS, _SERVICE, None, runtime_tags)
     patching.wrap(iam_actions, "extract_resource_arn", "82f51700695c", _with_runtimes)
+    patching.wrap(iam_actions, "extract_iam_action", "ec476b92d969", _with_model_actions)
+    patching.wrap(iam_evaluator, "evaluate_trust_policy", "4b50aa29ad29", _with_source)
 
 
 def _with_runtimes(extract: Callable[..., str]) -> Callable[..., str]:
@@ -37,17 +45,35 @@ def _with_runtimes(extract: Callable[..., str]) -> Callable[..., str]:
             parts = [unquote(part) for part in path.split("/") if part]
             if parts[:1] == ["tags"]:
                 return unquote(path.removeprefix("/tags/"))
-            if parts[:1] == ["runtimes"] and not (len(parts) == 1 and method == "POST"):  # POST is the list: `*`
-                name = parts[1] if len(parts) > 1 else _new_name(body)
-                return f"arn:aws:{_SERVICE}:{region}:{account}:runtime/{name}"
+            if parts[:1] == ["runtimes"]:
+                # AWS's service authorization reference: what creates or lists has no resource, a policy must say `*`.
+                lists = method == "POST" and parts[2:] in ([], ["runtime-endpoints"])
+                return "*" if len(parts) == 1 or lists else f"arn:aws:{_SERVICE}:{region}:{account}:runtime/{parts[1]}"
         return extract(service, method, path, headers, body, query, region, account)
 
     return extract_resource_arn
 
 
-def _new_name(body: Any) -> str:
-    """Id that a created runtime will have, as far as it is known; its random end is left out."""
-    try:
-        return str(json.loads(body or b"{}").get("agentRuntimeName", "")) + "-"
-    except (ValueError, AttributeError):
-        return "-"
+def _with_model_actions(extract: Callable[..., str | None]) -> Callable[..., str | None]:
+    """Converse has no permission of its own on AWS: it is allowed by those of InvokeModel."""
+
+    def extract_iam_action(*args: Any, **kwargs: Any) -> str | None:
+        action = extract(*args, **kwargs)
+        return _MODEL_ACTIONS.get(action or "", action)
+
+    return extract_iam_action
+
+
+def _with_source(evaluate: Callable[..., bool]) -> Callable[..., bool]:
+    """AgentCore says for which account and runtime it assumes a role; trust policies ask for that."""
+
+    def evaluate_trust_policy(trust_doc: Any, caller_arn: str, ctx: Any = None) -> bool:
+        session = "" if ctx is None else str(ctx.service_context.get("sts:rolesessionname") or "")
+        if session.startswith(_SESSION) and caller_arn.endswith(":root"):
+            account = ctx.principal_account
+            arn = f"arn:aws:{_SERVICE}:{ctx.region}:{account}:runtime/{session.removeprefix(_SESSION)}"
+            source = {"aws:sourceaccount": account, "aws:sourcearn": arn}
+            ctx = dataclasses.replace(ctx, service_context=ctx.service_context | source)
+        return evaluate(trust_doc, caller_arn, ctx)
+
+    return evaluate_trust_policy
