@@ -29,22 +29,26 @@ def up(
         list[str] | None,
         typer.Option(help="name=N with name one of aws, agentcore, langfuse, model, mcp; or FLYWHEEL_PORT_<NAME>."),
     ] = None,
+    deploy: Annotated[bool, typer.Option(help="Deploy the template to it, unless it is up to date.")] = True,
 ) -> None:
-    """Start what is not running, and wait until it answers. Safe to repeat.
+    """Start what is not running, wait until it answers, and deploy the template. Safe to repeat.
 
     With LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY set, that Langfuse is used; with MODEL_BASE_URL,
     that model; with MCP_URL, that MCP server.
 
     Example: flywheel local up --port aws=4566
     """
-    from local import stack  # noqa: PLC0415
+    from local import stack, system  # noqa: PLC0415
     from local.ports import configured_ports  # noqa: PLC0415
 
     started = time.monotonic()
+
+    def report(line: str) -> None:
+        _out.print(f"  {line}", markup=False, highlight=False)
+
     try:
-        info = stack.up(
-            ports=configured_ports(port or ()), report=lambda line: _out.print(f"  {line}", highlight=False)
-        )
+        ports = configured_ports(port or ())
+        info = system.start(report, ports=ports)[0] if deploy else stack.up(ports=ports, report=report)
     except stack.LocalStackError as error:
         raise _fail(error) from None
     _out.print(f"up in {time.monotonic() - started:.1f} s", style="green")

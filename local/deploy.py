@@ -1,5 +1,7 @@
 """Template -> stack in the emulator, by the real SAM CLI; nothing happens when nothing changed."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -7,7 +9,7 @@ import platform
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,16 @@ def deploy(
         report("the stack is up to date")
         return outputs
     sam = _Sam(environment_of("sam"), root, state, info)
+    with sam.alone():
+        _build_and_deploy(sam, aws, given, stack_name, report)
+    outputs = aws.outputs(stack_name)
+    if outputs is None:
+        raise LocalStackError(f"{stack_name} is not complete after the deployment; see {sam.log}")
+    record.write_text(json.dumps({"content": wanted, "emulator": _emulator(info)}))
+    return outputs
+
+
+def _build_and_deploy(sam: "_Sam", aws: "_Aws", given: Mapping[str, str], stack_name: str, report: Report) -> None:
     started = time.monotonic()
     report("building functions and layers (sam build)")
     with ThreadPoolExecutor(1) as background:
@@ -83,12 +95,7 @@ def deploy(
     report(f"built in {time.monotonic() - started:.0f} s; deploying {stack_name} (sam deploy)")
     started = time.monotonic()
     sam.deploy(stack_name, given)
-    outputs = aws.outputs(stack_name)
-    if outputs is None:
-        raise LocalStackError(f"{stack_name} is not complete after the deployment; see {sam.log}")
-    record.write_text(json.dumps({"content": wanted, "emulator": _emulator(info)}))
     report(f"deployed in {time.monotonic() - started:.0f} s")
-    return outputs
 
 
 def _settings(
@@ -167,6 +174,14 @@ class _Sam:
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PYTHONWARNINGS": "ignore",
         }
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Two builds at once would mix their files: the second one waits."""
+        self._state.mkdir(parents=True, exist_ok=True)
+        with (self._state / "lock").open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
 
     def build(self, parameters: Mapping[str, str]) -> None:
         self._run(

@@ -65,7 +65,7 @@ def _accept(response: httpx.Response, expected: int, what: str) -> None:
         return
     hint = ""
     if response.status_code == httpx.codes.NOT_FOUND:
-        hint = "; is there a repository of this name? It comes with the stack (`flywheel local deploy`)"
+        hint = "; is there a repository of this name? It comes with the stack: flywheel local up"
     elif response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         hint = "; sign in to the registry first"
     raise ImageError(f"the registry refused {what}: {response.status_code} {response.text[:300]}{hint}")
