@@ -69,7 +69,6 @@ def deployer() -> Deployer:
 def lambda_handler(event: ArmRequest, _context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(gate_id=event.gate_id, arm=event.arm)
     reply = deployer().deploy(event.gate_id, event.arm)
-    if reply.ready:
-        metrics.add_metric("RuntimesReady", MetricUnit.Count, 1)
+    metrics.add_metric("RuntimesReady", MetricUnit.Count, int(reply.ready))
     logger.info("runtime looked at", runtime_id=reply.runtime_id, ready=reply.ready)
     return reply.model_dump(mode="json")

@@ -76,7 +76,6 @@ def promoter() -> Promoter:
 def lambda_handler(event: GateMessage, _context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(gate_id=event.gate_id)
     reply = promoter().promote(event.gate_id)
-    if reply.promoted:
-        metrics.add_metric("AgentsPromoted", MetricUnit.Count, 1)
+    metrics.add_metric("AgentsPromoted", MetricUnit.Count, int(reply.promoted))
     logger.info("promotion looked at", done=reply.done, promoted=reply.promoted)
     return reply.model_dump(mode="json")

@@ -94,6 +94,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         reply = until_gone(
             lambda: retirer.execution_ended(change), lambda: context.get_remaining_time_in_millis() / 1000
         )
-        metrics.add_metric("ExecutionsCleanedUp", MetricUnit.Count, 1)
+    metrics.add_metric("ExecutionsCleanedUp", MetricUnit.Count, int("gate_id" not in event))
     logger.info("runtimes looked at", gone=reply.gone)
     return reply.model_dump(mode="json")

@@ -124,7 +124,8 @@ def _requested(event: _Event[_GateRequestedDetail], repository: str) -> GateTrig
         tag=None if reference == PRODUCTION or _DIGEST.fullmatch(reference) else reference,
         prompt=detail.prompt,
         item_ids=detail.item_ids,
-        promote=detail.promote and reference != PRODUCTION,
+        # Judging production itself changes nothing; production with another prompt is a change like any other.
+        promote=detail.promote and (reference != PRODUCTION or detail.prompt is not None),
         annotate=detail.annotate,
     )
 

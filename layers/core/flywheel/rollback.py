@@ -78,22 +78,24 @@ class Rollback:
             self._releases.acquire(holder, current.release_no, now=now, until=now + _LEASE)
         except ConflictError as error:
             raise PromotionRefusedError(f"cannot roll back: {error}") from error
+        release = Release(
+            release_no=current.release_no + 1,
+            candidate=target.candidate,
+            gate_id=target.gate_id,
+            runtime_id=target.runtime_id,
+            runtime_version=target.runtime_version,
+            since=now,
+        )
         try:
             self._move(target, holder)
-            release = Release(
-                release_no=current.release_no + 1,
-                candidate=target.candidate,
-                gate_id=target.gate_id,
-                runtime_id=target.runtime_id,
-                runtime_version=target.runtime_version,
-                since=self._clock.now(),
-            )
             self._releases.commit(
                 release, holder=holder, expected_release=current.release_no, ended_because=ROLLED_BACK
             )
         except (ConflictError, NotFoundError, TransientError) as error:
-            self._move_back(current, holder)
-            raise PromotionRefusedError(f"cannot roll back: {error}") from error
+            recorded = self._releases.head().release
+            # An answer that was lost on the way back is no failure.
+            if recorded is None or recorded.release_no != release.release_no:
+                raise PromotionRefusedError(f"cannot roll back: {error}; {self._move_back(current, holder)}") from error
         self._bus.publish(
             "AgentRolledBack",
             {
@@ -119,8 +121,12 @@ class Rollback:
                 )
             self._sleep(_POLL_S)
 
-    def _move_back(self, current: Release, holder: str) -> None:
+    def _move_back(self, current: Release, holder: str) -> str:
+        """Undo; say in words how that went."""
         try:
             self._move(current, holder)
+        except (ConflictError, NotFoundError, TransientError) as error:
+            return f"production may not be back at release {current.release_no} yet: {error}"
         finally:
             self._releases.let_go(holder)
+        return f"production is at release {current.release_no} as before"

@@ -1,0 +1,92 @@
+"""Images, settings, Langfuse, bus and notifications in memory."""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from flywheel.domain.golden import GoldenItem
+from flywheel.errors import NotFoundError, TransientError
+from flywheel.ports import DatasetSnapshot, Image
+from tests.fakes.clock import NOON
+
+
+class InMemoryImages:
+    """`tags` maps tag -> digest; a digest is there when a tag points at it or `untagged` has it."""
+
+    def __init__(self, tags: dict[str, str], revision: str | None = "abc123") -> None:
+        self.tags = tags
+        self.untagged: set[str] = set()
+        self.revision = revision
+
+    def resolve(self, reference: str) -> Image:
+        digest = self.tags.get(reference, reference)
+        if digest not in self.tags.values() and digest not in self.untagged:
+            raise NotFoundError(reference)
+        return Image("000000000000.dkr.ecr.us-east-1.amazonaws.com/flywheel-agent-dev", digest, self.revision)
+
+
+class InMemorySettings:
+    def __init__(self, **texts: str) -> None:
+        self.texts = texts
+
+    def text(self, name: str) -> str | None:
+        return self.texts.get(name)
+
+
+class InMemoryDatasets:
+    def __init__(self, name: str, items: Collection[GoldenItem]) -> None:
+        self.datasets = {name: tuple(items)}
+        self.down = False
+
+    def snapshot(self, name: str, version: datetime | None = None) -> DatasetSnapshot:
+        if self.down:
+            raise TransientError("Langfuse does not answer")
+        if name not in self.datasets:
+            raise NotFoundError(name)
+        return DatasetSnapshot(self.datasets[name], version or NOON)
+
+
+class InMemoryScores:
+    """Has every score that is asked for, but those of `lost` (trace id -> names)."""
+
+    def __init__(self) -> None:
+        self.lost: dict[str, frozenset[str]] = {}
+        self.reads: list[int] = []
+
+    def read_back(self, expected: Mapping[str, Collection[str]], *, deadline_s: float) -> Mapping[str, frozenset[str]]:
+        self.reads.append(len(expected))
+        return {trace: names for trace, names in self.lost.items() if trace in expected}
+
+
+class RecordingBus:
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Mapping[str, Any]]] = []
+        self.failures = 0
+
+    def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise TransientError("the bus is throttled")
+        self.events.append((detail_type, detail))
+
+    @property
+    def types(self) -> list[str]:
+        return [detail_type for detail_type, _ in self.events]
+
+
+class RecordingNotifier:
+    def __init__(self) -> None:
+        self.letters: list[tuple[str, str]] = []
+
+    def notify(self, subject: str, message: str) -> None:
+        self.letters.append((subject, message))
+
+
+class InMemoryOnce:
+    def __init__(self) -> None:
+        self.done: set[str] = set()
+
+    def run(self, key: str, effect: Callable[[], None]) -> None:
+        if key not in self.done:
+            effect()
+            self.done.add(key)

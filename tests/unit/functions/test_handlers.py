@@ -1,0 +1,117 @@
+"""What all entries have in common: the environment is checked at once, messages are checked, replies are plain JSON."""
+
+import importlib
+import json
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from flywheel.config import from_env
+from flywheel.errors import InvalidRequestError
+from tests.fakes.world import World, ecr_event
+
+# A call that fails has nothing to count, which Powertools warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
+
+FUNCTIONS = [
+    "plan_gate",
+    "deploy_candidate",
+    "decide_gate",
+    "promote_candidate",
+    "retire_candidate",
+    "publish_verdict",
+    "sweep_runtimes",
+]
+
+
+class Context:
+    function_name = "f"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:f"
+    aws_request_id = "r"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+@pytest.fixture(autouse=True)
+def powertools(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "flywheel")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
+
+
+def entry(name: str) -> ModuleType:
+    return importlib.import_module(f"functions.{name}.app")
+
+
+def call(module: ModuleType, event: dict[str, Any]) -> Any:
+    context: Any = Context()
+    reply = module.lambda_handler(event, context)
+    assert json.loads(json.dumps(reply)) == reply
+    return reply
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_missing_variable_is_named_at_once(name: str) -> None:
+    settings = entry(name).Settings
+    required = [field.upper() for field, info in settings.model_fields.items() if info.is_required()]
+    assert required
+    with pytest.raises(InvalidRequestError) as caught:
+        from_env(settings, {})
+    for variable in required:
+        assert f"{variable}: Field required" in str(caught.value)
+
+
+def test_a_wrong_variable_is_named_without_its_value() -> None:
+    environment = {"SWEEP_OLDER_THAN_MINUTES": "hunter2", "ENVIRONMENT": "dev", "STATE_TABLE": "", "STACK_NAME": "s"}
+    with pytest.raises(InvalidRequestError) as caught:
+        from_env(entry("sweep_runtimes").Settings, environment)
+    assert "SWEEP_OLDER_THAN_MINUTES" in str(caught.value)
+    assert "STATE_TABLE: Field required" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_one_gate_goes_through_all_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    monkeypatch.setattr(entry("plan_gate"), "planner", lambda: world.planner)
+    monkeypatch.setattr(entry("deploy_candidate"), "deployer", lambda: world.deployer)
+    monkeypatch.setattr(entry("decide_gate"), "decider", lambda: world.decider)
+    monkeypatch.setattr(entry("promote_candidate"), "promoter", lambda: world.promoter)
+    once = type("Once", (), {"register": lambda _self, _context: None})()
+    monkeypatch.setattr(entry("retire_candidate"), "parts", lambda: (world.retirer, once))
+    monkeypatch.setattr(entry("publish_verdict"), "parts", lambda: (world.publisher(), once))
+    monkeypatch.setattr(entry("sweep_runtimes"), "sweeper", lambda: world.sweeper)
+
+    planned = call(entry("plan_gate"), {"event": ecr_event(), "execution_arn": "arn:execution:1"})
+    assert planned["action"] == "run"
+    gate = {"gate_id": planned["gate_id"]}
+    for arm in planned["arms"]:
+        assert set(arm) == {"gate_id", "arm", "runtime_name"}
+        call(entry("deploy_candidate"), gate | {"arm": arm["arm"]})
+        assert call(entry("deploy_candidate"), gate | {"arm": arm["arm"]})["ready"] is True
+    asked = call(entry("decide_gate"), gate | {"wave": 0})
+    assert set(asked) == {"action", "gate_id", "wave", "shards", "concurrency"}
+    world.evaluate(world.decider.decide(planned["gate_id"], 0))
+    assert call(entry("decide_gate"), gate | {"wave": asked["wave"]})["action"] == "promote"
+    while not (promoted := call(entry("promote_candidate"), gate))["done"]:
+        pass
+    assert promoted == {"done": True, "wait_s": 0, "promoted": True}
+    assert call(entry("retire_candidate"), gate | {"arm": "candidate"}) == {"gone": True, "wait_s": 0}
+    published = call(entry("publish_verdict"), gate)
+    assert (published["verdict"], published["promoted"]) == ("PASS", True)
+    stopped = {"detail": {"executionArn": "arn:execution:1", "status": "FAILED"}}
+    assert call(entry("retire_candidate"), stopped)["gone"] is True
+    assert call(entry("sweep_runtimes"), {}) == {"seen": 0, "swept": [], "kept": [], "refused": []}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS[:6])
+@pytest.mark.parametrize("event", [{}, {"gate_id": ""}, {"gate_id": "g", "wave": -1, "arm": "third"}])
+def test_a_malformed_message_is_refused_before_anything_is_done(name: str, event: dict[str, Any]) -> None:
+    if name in ("promote_candidate", "publish_verdict") and event.get("gate_id") == "g":
+        event = {"gate_id": 3}
+    context: Any = Context()
+    handler = entry(name).lambda_handler
+    with pytest.raises((ValidationError, InvalidRequestError)):
+        handler(event, context)

@@ -1,0 +1,173 @@
+"""Verdict, failure and promotion -> what the gate says in the end, told exactly once."""
+
+import json
+from typing import Any
+
+import pytest
+
+from flywheel.domain.gate import Reason, Verdict
+from flywheel.errors import DeploymentFailedError, NotFoundError, TransientError
+from flywheel.events import Failure
+from flywheel.ports import Promotion
+from flywheel.publication import final_outcome
+from functions.publish_verdict.app import make_render
+from tests.fakes.clock import NOON
+from tests.fakes.world import World, ecr_event
+
+PASS = Verdict("PASS")
+FAIL = Verdict("FAIL", (Reason("minimum", "too low"),))
+COMMITTED = Promotion("committed", NOON)
+REFUSED = Promotion("refused", NOON, reason="incumbent_changed", message="production is at release 2")
+
+
+def cause(message: str) -> str:
+    return json.dumps({"errorMessage": message, "errorType": "X", "stackTrace": ["secret line"]})
+
+
+@pytest.mark.parametrize(
+    ("verdict", "failure", "promotion", "kind", "codes"),
+    [
+        (PASS, None, COMMITTED, "PASS", []),
+        (FAIL, None, None, "FAIL", ["minimum"]),
+        (PASS, Failure(error="PromotionRefusedError"), REFUSED, "INCONCLUSIVE", ["incumbent_changed"]),
+        (PASS, Failure(error="States.Timeout"), Promotion("moving", NOON), "INCONCLUSIVE", ["States.Timeout"]),
+        (PASS, Failure(error="CleanUpFailed"), COMMITTED, "PASS", ["clean_up_failed"]),
+        (PASS, Failure(error="CleanUpFailed"), None, "PASS", ["clean_up_failed"]),
+        (FAIL, Failure(error="CleanUpFailed"), None, "FAIL", ["minimum", "clean_up_failed"]),
+        (
+            Verdict("FAIL", (Reason("never_ready", "m"),)),
+            Failure(error="DeploymentFailedError", cause=cause("never_ready: candidate")),
+            None,
+            "FAIL",
+            ["never_ready"],
+        ),
+        (None, Failure(error="TransientError", cause=cause("no")), None, "INCONCLUSIVE", ["TransientError"]),
+        (None, Failure(error="Lambda <script>"), None, "INCONCLUSIVE", ["Lambda__script_"]),
+        (None, Failure(error=""), None, "INCONCLUSIVE", ["unknown"]),
+        (None, None, None, "INCONCLUSIVE", ["evidence_missing"]),
+    ],
+)
+def test_the_final_outcome_follows_from_verdict_failure_and_promotion(
+    verdict: Verdict | None, failure: Failure | None, promotion: Promotion | None, kind: str, codes: list[str]
+) -> None:
+    final = final_outcome(verdict, failure, promotion)
+    assert (final.kind, [reason.code for reason in final.reasons]) == (kind, codes)
+
+
+@pytest.mark.parametrize(
+    "text", [cause("it broke"), cause("it broke")[:26] + '", "st', '{"errorMessage": "it broke', "it broke"]
+)
+def test_a_failure_says_its_message_and_never_its_stack_trace(text: str) -> None:
+    (reason,) = final_outcome(None, Failure(error="X", cause=text), None).reasons
+    assert reason.message.startswith("it broke")
+    assert "secret" not in reason.message
+
+
+def test_a_huge_cause_is_cut() -> None:
+    (reason,) = final_outcome(None, Failure(error="X", cause="y" * 100_000), None).reasons
+    assert len(reason.message) == 300
+
+
+def test_a_pass_is_recorded_reported_and_told() -> None:
+    world = World()
+    gate = world.passed()
+    world.promote(gate)
+    reply = world.publisher().publish(gate, None)
+    assert (reply.verdict, reply.promoted, reply.report_key) == ("PASS", True, f"gates/{gate}/report.html")
+    row = world.gates.rows[gate]
+    assert (row.status, row.verdict, row.promoted, row.report_key) == ("ended", "PASS", True, reply.report_key)
+    assert world.objects.objects[f"gates/{gate}/report.json"] == b"{}"
+    detail = dict(world.bus.events[-1][1])
+    assert world.bus.types == ["AgentPromoted", "GatePassed"]
+    assert (detail["gate_id"], detail["verdict"], detail["promoted"]) == (gate, "PASS", True)
+    assert world.notifier.letters[0][0] == "[dev] PASS: v1"
+
+
+def test_publishing_again_tells_nobody_twice_and_changes_nothing() -> None:
+    world = World()
+    gate = world.passed()
+    world.promote(gate)
+    first = world.publisher().publish(gate, None)
+    before = world.gates.rows[gate]
+    world.clock.advance(60)
+    assert world.publisher().publish(gate, Failure(error="CleanUpFailed")) == first
+    assert world.gates.rows[gate] == before
+    assert world.bus.types == ["AgentPromoted", "GatePassed"]
+    assert len(world.notifier.letters) == 1
+
+
+def test_a_bus_that_fails_is_told_at_the_next_attempt() -> None:
+    world = World()
+    gate = world.plan()
+    world.bus.failures = 1
+    with pytest.raises(TransientError):
+        world.publisher().publish(gate, Failure(error="X"))
+    assert world.publisher().publish(gate, Failure(error="X")).verdict == "INCONCLUSIVE"
+    assert world.bus.types == ["GateInconclusive"]
+    assert len(world.notifier.letters) == 1
+
+
+def test_a_report_that_cannot_be_rendered_loses_no_verdict() -> None:
+    world = World()
+    gate = world.passed()
+
+    def broken(*_: Any) -> tuple[str, str]:
+        raise ZeroDivisionError("a defect")
+
+    reply = world.publisher(broken).publish(gate, None)
+    assert (reply.verdict, reply.report_key) == ("PASS", None)
+    assert world.bus.types == ["GatePassed"]
+    assert "ZeroDivisionError" in world.warnings[0]
+
+
+def test_a_refused_gate_is_told_with_its_reason() -> None:
+    world = World()
+    world.settings.texts["policy"] = '{"minimum_items": 50}'
+    gate = world.planner.plan(ecr_event(), "arn:execution:1")[0].gate_id
+    reply = world.publisher().publish(gate, None)
+    assert reply.verdict == "INCONCLUSIVE"
+    assert world.gates.rows[gate].reasons == ("too_few_items",)
+    assert world.bus.types == ["GateInconclusive"]
+    assert "the dataset golden has 6 items" in world.notifier.letters[0][1]
+
+
+def test_a_gate_that_was_refused_without_a_plan_has_no_report() -> None:
+    world = World()
+    del world.settings.texts["agent"]
+    gate = world.planner.plan(ecr_event(), "arn:execution:1")[0].gate_id
+    assert world.publisher().publish(gate, None).report_key is None
+    assert world.gates.rows[gate].reasons == ("invalid_agent_settings",)
+
+
+def test_a_candidate_that_was_never_ready_fails_with_that_reason_first() -> None:
+    world = World()
+    gate = world.plan()
+    world.deployer.deploy(gate, "candidate")
+    world.runtimes.becomes[world.evidence.plan(gate).arms[0].runtime_name] = ("CREATING", "")
+    world.clock.advance(301)
+    with pytest.raises(DeploymentFailedError) as raised:
+        world.deployer.deploy(gate, "candidate")
+    failure = Failure(error="DeploymentFailedError", cause=cause(str(raised.value)))
+    assert world.publisher().publish(gate, failure).verdict == "FAIL"
+    assert world.gates.rows[gate].reasons == ("never_ready",)
+
+
+def test_an_unknown_gate_is_named() -> None:
+    with pytest.raises(NotFoundError):
+        World().publisher().publish("g-20260101t000000-00000000", None)
+
+
+@pytest.mark.parametrize("promotion", [None, COMMITTED, REFUSED])
+def test_the_real_report_is_rendered_from_the_evidence(promotion: Promotion | None) -> None:
+    world = World()
+    world.in_production()
+    gate = world.passed()
+    if promotion is not None:
+        world.gates.note_promotion(gate, promotion)
+    render = make_render("https://langfuse.test/", ["a model server"], "production")
+    reply = world.publisher(render).publish(gate, None)
+    assert world.warnings == []
+    assert reply.report_key is not None
+    data = json.loads(world.objects.objects[f"gates/{gate}/report.json"])
+    assert data["verdict"] == "PASS"
+    assert "a model server" in world.objects.objects[reply.report_key].decode()
