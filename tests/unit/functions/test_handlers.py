@@ -36,12 +36,6 @@ class Context:
         return 60_000
 
 
-@pytest.fixture(autouse=True)
-def powertools(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "flywheel")
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "test")
-
-
 def entry(name: str) -> ModuleType:
     return importlib.import_module(f"functions.{name}.app")
 
