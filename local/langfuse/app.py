@@ -73,9 +73,9 @@ class StandIn:
         self.store = Store(settings.database)
         self.faults = Faults()
         self.requests: Counter[str] = Counter()
-        self._routes = Routes()
+        self.routes = Routes()
         for part in _PARTS:
-            part.add_routes(self._routes)
+            part.add_routes(self.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -115,7 +115,7 @@ class StandIn:
         if len(raw_path) > 1 and raw_path.endswith("/"):
             query = f"?{request.url.query}" if request.url.query else ""
             return bare_reply(308, headers={"location": f"/{raw_path.strip('/')}{query}"})
-        match = self._routes.find(request.method, raw_path)
+        match = self.routes.find(request.method, raw_path)
         if match is None:
             self.requests["404"] += 1
             return pages.not_found_page()
