@@ -9,7 +9,13 @@ import pytest
 from cfnlint.decode import decode
 
 ROOT = Path(__file__).parents[2]
-SERVICES_WITHOUT_RESOURCES = {"ecr:GetAuthorizationToken"}
+# Account-wide by nature; creating a runtime is limited by the tag that it must get.
+ACTIONS_WITHOUT_RESOURCES = {
+    "ecr:GetAuthorizationToken",
+    "bedrock-agentcore:ListAgentRuntimes",
+    "bedrock-agentcore:CreateAgentRuntime",
+    "bedrock-agentcore:TagResource",
+}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +73,9 @@ def test_no_statement_allows_a_whole_service(template: dict[str, Any]) -> None:
 def test_every_resource_that_can_be_named_is_named(template: dict[str, Any]) -> None:
     for name, statement in all_statements(template):
         if '"*"' in resources(statement):
-            without = set(actions(statement)) - SERVICES_WITHOUT_RESOURCES
+            if "bedrock-agentcore:CreateAgentRuntime" in actions(statement):
+                assert list(statement["Condition"]["StringEquals"]) == ["aws:RequestTag/flywheel:lifetime"], name
+            without = set(actions(statement)) - ACTIONS_WITHOUT_RESOURCES
             assert all(
                 a.startswith("logs:") and ("LogDeliver" in a or "escribe" in a or "PutResourcePolicy" in a)
                 for a in without
