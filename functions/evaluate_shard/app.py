@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from flywheel.adapters.agentcore import AgentCoreInvoker
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
@@ -21,7 +21,7 @@ from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.config import from_env
 from flywheel.domain.prices import load_prices
-from flywheel.evaluation.ports import ENVIRONMENT, Judge
+from flywheel.evaluation.ports import Judge, checked_environment
 from flywheel.evaluation.service import Invocation, Langfuse, ShardEvaluator
 from flywheel.evaluation.shard import Limits, ShardSummary
 from flywheel.events import ShardPointer
@@ -39,7 +39,7 @@ class Settings(BaseModel):
     state_table: str
     evidence_bucket: str
     langfuse_parameter_prefix: str
-    langfuse_environment: str = Field(pattern=f"^{ENVIRONMENT.pattern.replace('(?!langfuse)', '')}$")
+    langfuse_environment: Annotated[str, AfterValidator(checked_environment)]
     settings_prefix: str
     judge_base_url: str = Field(pattern=r"^https?://")
     judge_model_id: str

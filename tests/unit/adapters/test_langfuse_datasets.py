@@ -150,7 +150,7 @@ def test_an_id_that_occurs_twice_is_refused_before_anything_is_written() -> None
 
 
 def test_an_item_that_breaks_the_schema_is_named() -> None:
-    with pytest.raises(InvalidRequestError, match="item 'i-001': .*must be string"):
+    with pytest.raises(InvalidRequestError, match=r"item 'i-001': .*must be string"):
         store(scripted(answer({"message": "Input validation failed: must be string"}, 400))).upsert("d", [golden(1)])
 
 

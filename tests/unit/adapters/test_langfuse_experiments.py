@@ -27,9 +27,7 @@ def test_experiments_of_a_name_are_found() -> None:
 
 
 def test_items_of_all_pages_are_read() -> None:
-    langfuse = scripted(
-        answer({"data": [row(0)], "meta": {"cursor": "next"}}), answer({"data": [row(1)], "meta": {}})
-    )
+    langfuse = scripted(answer({"data": [row(0)], "meta": {"cursor": "next"}}), answer({"data": [row(1)], "meta": {}}))
 
     items = LangfuseExperimentReader(langfuse.api()).items("e1", SINCE)
 

@@ -60,7 +60,7 @@ class Score:
             raise ValueError(f"score {self.name} belongs to a trace or to an experiment, to exactly one of them")
         if self.observation_id is not None and self.trace_id is None:
             raise ValueError(f"score {self.name} names an observation without its trace")
-        check_environment(self.environment)
+        checked_environment(self.environment)
         if trouble := _value_trouble(self.data_type, self.value):
             raise ValueError(f"score {self.name}: {trouble}, got {str(self.value)[:60]!r}")
 
@@ -103,12 +103,13 @@ class SpanSink(Protocol):
         ...
 
 
-def check_environment(environment: str) -> None:
-    """Raise `ValueError` for an environment tag that Langfuse would quietly replace by another."""
+def checked_environment(environment: str) -> str:
+    """Give the tag back; raise `ValueError` for one that Langfuse would quietly replace by another."""
     if not ENVIRONMENT.fullmatch(environment):
         raise ValueError(
             f"Langfuse environment {environment[:60]!r}: 1 to 40 of a-z, 0-9, - and _, and not starting with langfuse"
         )
+    return environment
 
 
 def _value_trouble(data_type: ScoreType, value: float | str) -> str | None:

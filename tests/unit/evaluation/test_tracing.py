@@ -1,0 +1,158 @@
+import json
+from dataclasses import replace
+from urllib.parse import unquote
+
+import pytest
+
+from flywheel.domain.outcome import FactScore, TrialError, TrialKey, TrialRecord, Usage
+from flywheel.evaluation import identity
+from flywheel.evaluation.tracing import (
+    Experiment,
+    Timings,
+    baggage,
+    experiments,
+    score_names,
+    scores_of,
+    spans_of,
+    traceparent,
+)
+from tests.unit.evaluation.doubles import DIGEST, GATE, golden, plan
+
+ITEM = golden(1)
+KEY = TrialKey("i-001", 1, "candidate")
+TIMES = Timings(1_000, 2_000, 3_000)
+ANSWERED = TrialRecord(
+    KEY,
+    "answered",
+    scores={"correctness": 0.75, "tool_success": 1.0},
+    facts=(FactScore("fact 0 of 1", "B", 1.0, "there"), FactScore("fact 1 of 1", "A", 0.5, "partly")),
+    answer="An answer.",
+    usage=Usage(900, 60, 2),
+    latency_ms=420,
+    cost_usd=0.01,
+    trace_id=identity.trace_id(GATE, KEY),
+)
+ERRORED = TrialRecord(KEY, "errored", error=TrialError("invoke", "timeout", "no answer in 5 s"))
+
+
+def experiment(dataset_id: str = "ds-1") -> Experiment:
+    return experiments(plan([ITEM]), dataset_id=dataset_id, environment="dev")["candidate"]
+
+
+def test_each_arm_has_an_experiment_that_says_what_it_measured() -> None:
+    both = experiments(plan([ITEM], arms=("candidate", "incumbent")), dataset_id="ds-1", environment="dev")
+
+    assert set(both) == {"candidate", "incumbent"}
+    about = both["candidate"].metadata
+    assert both["candidate"].name == f"{GATE} candidate"
+    assert about["gate"] == GATE
+    assert about["digest"] == DIGEST
+    assert about["model"] == "amazon.nova-lite-v1:0"
+    assert about["parameters"] == '{"top_k":3}'
+    assert "prompt" not in about
+
+
+def test_the_root_span_is_the_item_of_the_experiment() -> None:
+    root, *facts = spans_of(experiment(), ITEM, ANSWERED, TIMES)
+
+    assert root.span_id == root.attributes["langfuse.experiment.item.root_observation_id"]
+    assert root.parent_id is None
+    assert (root.start_ns, root.end_ns, root.failed) == (1_000, 3_000, None)
+    assert root.attributes["langfuse.experiment.dataset.id"] == "ds-1"
+    assert root.attributes["langfuse.experiment.item.id"] == "i-001"
+    assert root.attributes["langfuse.experiment.item.version"] == "2026-05-04T12:00:00.000Z"
+    assert root.attributes["langfuse.environment"] == "dev"
+    assert json.loads(str(root.attributes["langfuse.observation.input"])) == {"question": "Question 1?"}
+    assert json.loads(str(root.attributes["langfuse.observation.output"]))["answer"] == "An answer."
+    expected = json.loads(str(root.attributes["langfuse.experiment.item.expected_output"]))
+    assert expected["response_facts"] == ["fact 0 of 1", "fact 1 of 1"]
+    assert [span.parent_id for span in facts] == [root.span_id] * 2
+    assert {span.observation_type for span in facts} == {"evaluator"}
+    assert json.loads(str(facts[1].attributes["langfuse.observation.output"])) == {
+        "choice": "A",
+        "score": 0.5,
+        "rationale": "partly",
+    }
+
+
+def test_every_span_belongs_to_the_experiment_and_to_one_trace() -> None:
+    spans = spans_of(experiment(), ITEM, ANSWERED, TIMES)
+
+    member = experiment().membership(KEY)
+    assert all(member.items() <= span.attributes.items() for span in spans)
+    assert {span.trace_id for span in spans} == {identity.trace_id(GATE, KEY)}
+    assert len({span.span_id for span in spans}) == 3
+
+
+def test_an_errored_trial_is_a_span_at_level_error_with_its_stage() -> None:
+    spans = spans_of(experiment(), ITEM, ERRORED, TIMES)
+
+    assert [span.failed for span in spans] == ["invoke: timeout: no answer in 5 s"]
+
+
+def test_baggage_carries_the_membership_to_the_agent() -> None:
+    entries = dict(entry.split("=", 1) for entry in baggage(experiment(), KEY).split(","))
+
+    assert {name: unquote(value) for name, value in entries.items()} == experiment().membership(KEY)
+    assert traceparent(GATE, KEY).split("-")[2] == unquote(entries["langfuse.experiment.item.root_observation_id"])
+
+
+def test_an_item_id_of_hostile_characters_survives_baggage() -> None:
+    key = replace(KEY, item_id="a,b=c;d e\nü\"'")
+
+    entries = dict(entry.split("=", 1) for entry in baggage(experiment(), key).split(","))
+
+    assert unquote(entries["langfuse.experiment.item.id"]) == key.item_id
+
+
+def test_an_item_id_of_thousands_of_characters_is_refused() -> None:
+    with pytest.raises(ValueError, match="shorten the id of the item"):
+        baggage(experiment(), replace(KEY, item_id="x" * 9_000))
+
+
+def test_without_a_dataset_id_the_spans_are_not_linked_to_a_dataset() -> None:
+    root = spans_of(experiment(dataset_id=""), ITEM, ANSWERED, TIMES)[0]
+
+    assert "langfuse.experiment.dataset.id" not in root.attributes
+    assert root.attributes["langfuse.experiment.id"] == identity.experiment_id(GATE, "candidate")
+
+
+def test_a_trial_has_a_score_for_its_outcome_each_metric_and_what_it_took() -> None:
+    scores = {score.name: score for score in scores_of(experiment(), ANSWERED)}
+
+    assert {name: score.value for name, score in scores.items()} == {
+        "outcome": "answered",
+        "correctness": 0.75,
+        "tool_success": 1.0,
+        "latency_ms": 420,
+        "cost_usd": 0.01,
+        "tokens": 960,
+    }
+    assert scores["correctness"].comment == "B 1: fact 0 of 1\nA 0.5: fact 1 of 1"
+    assert scores["correctness"].metadata["facts"][1]["rationale"] == "partly"
+    assert {score.observation_id for score in scores.values()} == {identity.root_span_id(GATE, KEY)}
+    assert {score.environment for score in scores.values()} == {"dev"}
+
+
+def test_an_errored_trial_has_an_outcome_with_its_reason_and_no_score_as_if_it_had_answered() -> None:
+    scores = scores_of(experiment(), ERRORED)
+
+    assert [(score.name, score.value, score.comment) for score in scores] == [
+        ("outcome", "errored", "invoke: timeout: no answer in 5 s")
+    ]
+
+
+@pytest.mark.parametrize(
+    "record", [ANSWERED, ERRORED, replace(ANSWERED, usage=Usage(), latency_ms=None, cost_usd=None)]
+)
+def test_the_names_to_read_back_are_those_that_are_sent(record: TrialRecord) -> None:
+    assert {score.name for score in scores_of(experiment(), record)} == score_names(record)
+
+
+def test_a_repeated_trial_has_the_same_ids_everywhere() -> None:
+    again = replace(ANSWERED, answer="Another answer.")
+
+    ids = [[score.score_id for score in scores_of(experiment(), record)] for record in (ANSWERED, again)]
+    spans = [[span.span_id for span in spans_of(experiment(), ITEM, record, TIMES)] for record in (ANSWERED, again)]
+    assert ids[0] == ids[1]
+    assert spans[0] == spans[1]
