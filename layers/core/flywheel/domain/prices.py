@@ -27,7 +27,7 @@ class ModelPrice:
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """`as_of` is the ISO date on which the prices were read at `source`; `models` is by model id."""
+    """`as_of` is the ISO date of the list, `source` where to check it; `models` is by model id."""
 
     as_of: str
     source: str
@@ -115,7 +115,9 @@ def parse_prices(data: Any) -> PriceTable:
     if not isinstance(data, Mapping):
         raise InvalidRequestError(f"a price table is a JSON object, not {kind(data)}")
     problems = [
-        f"unknown key {shown(key)}" for key in data if key not in {"version", "unit", "as_of", "source", "models"}
+        f"unknown key {shown(key)}"
+        for key in data
+        if key not in {"version", "unit", "note", "as_of", "source", "models"}
     ]
     problems += [] if data.get("version") == 1 else [f"version is {shown(data.get('version'))}; expected 1"]
     problems += [f"{key} is missing" for key in ("as_of", "source") if not isinstance(data.get(key), str)]
