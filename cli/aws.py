@@ -9,6 +9,7 @@ import boto3
 from cli.facts import StackFacts, read_facts
 from cli.problems import CommandError
 from cli.target import Target
+from flywheel.adapters.agentcore import AgentCoreRuntimes
 from flywheel.adapters.awserrors import THROTTLED, translated
 from flywheel.adapters.langfuse import LangfuseApi, LangfuseCredentials
 from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
@@ -92,3 +93,18 @@ def golden_dataset(prefix: str) -> LangfuseDatasetStore:
     except ValueError as error:
         raise CommandError(f"SSM {prefix}: {error}") from error
     return LangfuseDatasetStore(LangfuseApi(credentials))
+
+
+def live_digest(runtime_name: str, endpoint_name: str) -> str | None:
+    """Digest of the image behind a runtime's endpoint, as AgentCore itself says; None: no runtime or no such endpoint."""
+    runtimes = AgentCoreRuntimes.from_environment()
+    runtime = runtimes.find(runtime_name)
+    endpoint = None if runtime is None else runtimes.endpoint(runtime.runtime_id, endpoint_name)
+    if runtime is None or endpoint is None or endpoint.live_version is None:
+        return None
+    with translated(f"bedrock-agentcore-control:GetAgentRuntime {runtime_name}"):
+        found = boto3.client("bedrock-agentcore-control").get_agent_runtime(
+            agentRuntimeId=runtime.runtime_id, agentRuntimeVersion=endpoint.live_version
+        )
+    image = str(found["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"])
+    return image.partition("@")[2] or None

@@ -69,6 +69,7 @@ def print_diff(console: Console, found: DatasetDiff, name: str) -> None:
         f"dataset {escape(name)}: {len(found.added)} to add, {len(found.changed)} to change, "
         f"{len(found.unchanged)} unchanged, {len(found.only_stored)} only stored (they stay)",
         highlight=False,
+        soft_wrap=True,
     )
     for item in found.added[:_SHOWN]:
         console.print(f"[green]+[/] {escape(item.item_id)}  {escape(one_line(item.question, 90))}", highlight=False)

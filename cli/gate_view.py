@@ -22,6 +22,8 @@ from flywheel.report.wording import wording
 STYLES = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold magenta", "running": "cyan"}
 _SEARCHED = 200
 _SHORT_ID = 8
+# Room for a whole id: it is what people copy.
+_GATE_ID = 26
 
 
 def find_gate(session: Session, gate_id: str) -> GateRow:
@@ -89,8 +91,8 @@ def styled(word: str) -> str:
 
 def gates_table(rows: list[GateRow]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("gate", "image", "trigger", "verdict", "in production", "took", "first reason"):
-        table.add_column(name, overflow="fold")
+    for name in ("gate", "image", "trigger", "verdict", "live", "took", "first reason"):
+        table.add_column(name, overflow="fold", min_width=_GATE_ID if name == "gate" else None)
     for row in rows:
         took = duration_s(row)
         codes = row.reasons or row.refused
@@ -124,15 +126,17 @@ def verdict_of(session: Session, row: GateRow) -> dict[str, Any] | None:
 
 
 def reasons_table(reasons: list[dict[str, Any]]) -> Table:
+    """One row a reason; its whole message is in the report."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("reason", "metric", "slice", "observed", "required", "items"):
-        table.add_column(name, overflow="fold", justify="right" if name in {"observed", "required"} else "left")
+        number = name in {"observed", "required"}
+        table.add_column(name, overflow="fold", justify="right" if number else "left", no_wrap=number)
     for reason in reasons:
         items = list(reason.get("items") or ())
         more = len(items) - 3 + int(reason.get("items_omitted") or 0)
         metric = reason.get("metric")
         table.add_row(
-            escape(one_line(str(reason.get("message") or wording(str(reason.get("code"))).title), 200)),
+            escape(wording(str(reason.get("code"))).title),
             escape(one_line(str(metric or ""), 40)),
             escape(one_line(str(reason.get("slice") or "all"), 40)),
             measure(reason.get("observed"), metric or reason.get("code")),
@@ -144,20 +148,26 @@ def reasons_table(reasons: list[dict[str, Any]]) -> Table:
 
 def print_gate(console: Console, row: GateRow, verdict: dict[str, Any] | None) -> None:
     """Everything about one gate that fits a terminal."""
-    console.print(f"{styled(state_word(row))}  {row.gate_id}", highlight=False)
-    if verdict and verdict.get("headline"):
-        console.print(escape(one_line(str(verdict["headline"]), 300)), highlight=False)
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, soft_wrap=True)
+
+    say(f"{styled(state_word(row))}  {row.gate_id}")
+    reasons = list((verdict or {}).get("reasons") or ())
+    headline = (verdict or {}).get("headline") or (reasons[0].get("message") if reasons else None)
+    if headline:
+        say(escape(one_line(str(headline), 300)))
     took = duration_s(row)
-    console.print(f"image       {escape(row.tag or '-')}  {row.digest or '?'}", highlight=False)
-    console.print(f"trigger     {escape(row.trigger)}, requested {row.requested_at}", highlight=False)
-    console.print(f"took        {'still running' if took is None else seconds(took * 1000)}", highlight=False)
-    console.print(f"production  {'yes, this image' if row.promoted else 'not changed'}", highlight=False)
-    if verdict and verdict.get("reasons"):
-        console.print(reasons_table(list(verdict["reasons"])))
+    say(f"image       {escape(row.tag or '-')}  {row.digest or '?'}")
+    say(f"trigger     {escape(row.trigger)}, requested {row.requested_at}")
+    say(f"took        {'still running' if took is None else seconds(took * 1000)}")
+    say(f"production  {'yes, this image' if row.promoted else 'not changed'}")
+    if reasons:
+        console.print(reasons_table(reasons))
     if verdict and verdict.get("next_step"):
-        console.print(f"next: {escape(str(verdict['next_step']))}", highlight=False)
+        say(f"next: {escape(str(verdict['next_step']))}")
     if row.report_key:
-        console.print(f"report: flywheel gate report {row.gate_id}", highlight=False)
+        say(f"report: flywheel gate report {row.gate_id}")
 
 
 def fetch_report(session: Session, row: GateRow, folder: Path) -> tuple[Path, Path]:

@@ -2,12 +2,11 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -25,6 +24,8 @@ EXIT_CODES = {"PASS": 0, "FAIL": EXIT_NO, "INCONCLUSIVE": EXIT_ERROR}
 # A push takes a moment to become a gate; a gate's report comes a moment after its end.
 APPEARS_S = 60.0
 REPORT_S = 30.0
+# A gate that was refused before it had a plan has nothing to report on.
+REFUSED_REPORT_S = 5.0
 # After an execution broke, its status event still ends the gate's record.
 BROKEN_S = 60.0
 POLL_S = {"local": 0.5, "aws": 2.0}
@@ -50,7 +51,8 @@ def watch(session: Session, gate_id: str, *, timeout_s: float, as_json: bool, co
     """
     # With --json only the last line goes to standard output.
     console = console or Console(stderr=as_json)
-    row = _ended(session, gate_id, timeout_s, console)
+    with _display(console) as show:
+        row = _ended(session, gate_id, timeout_s, show)
     verdict = verdict_of(session, row)
     page = _report(session, row)
     if as_json:
@@ -63,34 +65,41 @@ def watch(session: Session, gate_id: str, *, timeout_s: float, as_json: bool, co
     return EXIT_CODES.get(row.verdict or "", EXIT_ERROR)
 
 
-def _ended(session: Session, gate_id: str, timeout_s: float, console: Console) -> GateRow:
-    """Look until the gate has ended; its row then."""
+def follow(session: Session, gate_id: str, *, timeout_s: float, show: Callable[[str], None]) -> GateRow:
+    """Look until the gate has ended and its report is there; `show` gets a plain line when something happened.
+
+    Raises:
+        CommandError: as `watch`.
+    """
+    return _ended(session, gate_id, timeout_s, _on_change(lambda look: show(plain_line(look))))
+
+
+def _ended(session: Session, gate_id: str, timeout_s: float, show: Callable[[Look], None]) -> GateRow:
     row = _appear(session, gate_id, min(timeout_s, APPEARS_S))
     started = session.clock.now()
     reader = ProgressReader(session.objects, row.gate_id)
     broken_since = None
-    with _display(console) as show:
-        while True:
-            try:
-                row = session.gates.get(row.gate_id) or row
-                look = _look(session, row, reader)
-                show(look)
-                if look.execution not in _BROKEN or row.status == "ended":
-                    broken_since = None
-                else:
-                    broken_since = broken_since or session.clock.now()
-                    _wait_for_end(session, look, broken_since)
-            except TransientError as error:
-                # A look that failed says nothing about the gate.
-                print(f"cannot look right now: {error}", file=sys.stderr)
-            if _has_all(session, row):
-                return row
-            if session.elapsed(started).total_seconds() > timeout_s:
-                raise CommandError(
-                    f"gate {row.gate_id} still runs after {timeout_s:g} s; it goes on without being watched: "
-                    f"flywheel gate watch {row.gate_id} --timeout SECONDS"
-                )
-            session.sleep(POLL_S[session.target.kind])
+    while True:
+        try:
+            row = session.gates.get(row.gate_id) or row
+            look = _look(session, row, reader)
+            show(look)
+            if look.execution not in _BROKEN or row.status == "ended":
+                broken_since = None
+            else:
+                broken_since = broken_since or session.clock.now()
+                _wait_for_end(session, look, broken_since)
+        except TransientError as error:
+            # A look that failed says nothing about the gate.
+            print(f"cannot look right now: {error}", file=sys.stderr)
+        if _has_all(session, row):
+            return row
+        if session.elapsed(started).total_seconds() > timeout_s:
+            raise CommandError(
+                f"gate {row.gate_id} still runs after {timeout_s:g} s; it goes on without being watched: "
+                f"flywheel gate watch {row.gate_id} --timeout SECONDS"
+            )
+        session.sleep(POLL_S[session.target.kind])
 
 
 def _wait_for_end(session: Session, look: Look, broken_since: datetime) -> None:
@@ -106,7 +115,8 @@ def _has_all(session: Session, row: GateRow) -> bool:
     """Ended with its report; a report that takes too long is not waited for."""
     if row.status != "ended":
         return False
-    return row.report_key is not None or session.elapsed(row.ended or row.started) > timedelta(seconds=REPORT_S)
+    within = timedelta(seconds=REFUSED_REPORT_S if row.refused else REPORT_S)
+    return row.report_key is not None or session.elapsed(row.ended or row.started) > within
 
 
 def _appear(session: Session, gate_id: str, within_s: float) -> GateRow:
@@ -138,12 +148,12 @@ def _report(session: Session, row: GateRow) -> Path | None:
         return None
 
 
-def line(look: Look) -> str:
-    """One look in one line, as plain text but for the verdict's style."""
+def plain_line(look: Look) -> str:
+    """One look in one line: how far the gate is."""
     it = look.progress
-    parts = [styled(state_word(look.row)), look.row.gate_id]
+    parts = [state_word(look.row), look.row.gate_id]
     if look.row.status == "running":
-        parts.append(escape(look.state or look.execution.lower()))
+        parts.append(look.state or look.execution.lower())
     if it.shards:
         parts.append(f"wave {it.wave}")
         parts.append(f"trials {it.done}/{it.trials}")
@@ -153,19 +163,30 @@ def line(look: Look) -> str:
     return "  ".join(parts)
 
 
+def line(look: Look) -> str:
+    """The same with the verdict's colour, as markup."""
+    word, _, rest = plain_line(look).partition("  ")
+    return f"{styled(word)}  {escape(rest)}"
+
+
+def _on_change(show: Callable[[Look], None]) -> Callable[[Look], None]:
+    """Pass on only looks that differ from the one before in more than the time."""
+    seen: list[object] = [None]
+
+    def show_change(look: Look) -> None:
+        now = (look.row.status, look.row.verdict, look.state, look.progress)
+        if now != seen[0]:
+            seen[0] = now
+            show(look)
+
+    return show_change
+
+
 @contextmanager
-def _display(console: Console) -> Iterator[Any]:
+def _display(console: Console) -> Iterator[Callable[[Look], None]]:
     """One line that changes at a terminal; elsewhere a new line when something happened."""
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4, transient=True) as live:
             yield lambda look: live.update(line(look))
         return
-    seen: list[Any] = [None]
-
-    def show(look: Look) -> None:
-        now = (look.row.status, look.row.verdict, look.state, asdict(look.progress))
-        if now != seen[0]:
-            seen[0] = now
-            console.print(line(look), highlight=False, soft_wrap=True)
-
-    yield show
+    yield _on_change(lambda look: console.print(line(look), highlight=False, soft_wrap=True))

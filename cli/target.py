@@ -10,6 +10,9 @@ from cli.problems import CommandError
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# What would take precedence over the local stack's keys, or be sent along with them.
+_OF_AWS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
+
 type Kind = Literal["local", "aws"]
 
 
@@ -56,6 +59,8 @@ def choose_target(
     """
     found = None if wanted == "aws" else find()
     if found is not None:
+        for name in _OF_AWS:
+            environ.pop(name, None)
         environ.update(found.environment)
         return Target("local", stack)
     if wanted == "local":

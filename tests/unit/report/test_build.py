@@ -71,7 +71,7 @@ def test_an_errored_trial_is_counted_as_errored_and_in_no_mean() -> None:
 
 def test_an_errored_item_is_listed_with_its_stage_and_without_a_score() -> None:
     item = _report(_errored()).failed_items[0]
-    assert (item.failed, item.errored) == (1, 1)
+    assert (item.failed, item.errored) == (0, 1)
     assert (item.failures[0].error_stage, item.failures[0].score) == ("invoke", None)
 
 

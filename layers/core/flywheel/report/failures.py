@@ -21,8 +21,8 @@ SHORT_TEXT = 600
 
 
 def failed(record: TrialRecord, pass_score: float) -> bool:
-    """The trial did not pass by the policy's own rule; where the judge could not say, it has not failed."""
-    return passes(record, pass_score) is False
+    """The trial was answered and did not pass by the policy's own rule; an errored one is no wrong answer."""
+    return record.outcome != "errored" and passes(record, pass_score) is False
 
 
 def failed_items(

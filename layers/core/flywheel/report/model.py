@@ -192,7 +192,11 @@ class FailedTrial:
 
 @dataclass(frozen=True, slots=True)
 class FailedItem:
-    """A golden item with at least one failed trial, or named by a reason. `incumbent` is its score in the other arm."""
+    """A golden item with a trial that failed or errored, or that a reason names.
+
+    `failed` counts trials that were answered and did not pass, `errored` those without an answer that could be scored;
+    no trial is in both. `incumbent` is the item's score in the other arm.
+    """
 
     item_id: str
     slice: str

@@ -23,22 +23,26 @@ class Wording:
     next_step: str
 
 
-_LOOK_AT_ITEMS = "Open the failed items below: question, expected facts, answer and trace stand side by side."
+_LOOK_AT_ITEMS = "Open the failed items in this report: question, expected facts, answer and trace stand side by side."
 _RUN_AGAIN = "Nothing is known about the candidate: start the gate again with `flywheel gate start`."
 
 _WORDINGS = {
     "minimum": Wording("Score under its minimum", _LOOK_AT_ITEMS),
     "slice_minimum": Wording("Score of a slice under its minimum", _LOOK_AT_ITEMS),
-    "regression": Wording("Worse than production", "Compare both arms per item below; start with the largest losses."),
+    "regression": Wording(
+        "Worse than production", "Compare both arms per item in this report; start with the largest losses."
+    ),
     "slice_regression": Wording("Worse than production in a slice", "Start with the largest losses in that slice."),
     "error_rate": Wording(
-        "Too many errors", "See the outcomes below: stage and kind of each error; then the log of the agent."
+        "Too many errors", "See the outcomes in this report: stage and kind of each error; then the log of the agent."
     ),
-    "tool_errors": Wording("Too many tool errors", "See which tool failed in the trajectories below."),
+    "tool_errors": Wording("Too many tool errors", "See which tool failed in the trajectories of this report."),
     "latency_p95_ms": Wording(
-        "Too slow", "See the latency plot below; the traces of the slowest trials show where the time goes."
+        "Too slow", "See the latency plot in this report; the traces of the slowest trials show where the time goes."
     ),
-    "cost_per_item_usd": Wording("Too expensive", "See tokens and model calls below; more calls an item cost most."),
+    "cost_per_item_usd": Wording(
+        "Too expensive", "See tokens and model calls in this report; more calls an item cost most."
+    ),
     "must_pass": Wording(
         "A regression test failed",
         "These items came from production: fix them, or mute them with "
