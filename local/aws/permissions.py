@@ -9,7 +9,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.services import tagging
 
 from local.aws import patching
-from local.aws.agentcore_control import runtime_tags
+from local.aws.runtime_tags import runtime_tags
 
 _SERVICE = "bedrock-agentcore"
 # Names the sessions that the host of the data plane opens: there the service itself assumes the runtime's role.
@@ -27,6 +27,7 @@ def apply() -> None:
     patching.put(tagging._RESOURCE_TAG_COLLECTORS, _SERVICE, None, runtime_tags)
     patching.wrap(iam_actions, "extract_resource_arn", "82f51700695c", _with_runtimes)
     patching.wrap(iam_actions, "extract_iam_action", "ec476b92d969", _with_model_actions)
+    patching.wrap(iam_actions, "request_tag_context", "d46adb816e02", _with_event_source)
     patching.wrap(iam_evaluator, "evaluate_trust_policy", "4b50aa29ad29", _with_source)
 
 
@@ -62,6 +63,23 @@ def _with_model_actions(extract: Callable[..., str | None]) -> Callable[..., str
         return _MODEL_ACTIONS.get(action or "", action)
 
     return extract_iam_action
+
+
+def _with_event_source(context: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """`events:source` of what is put on a bus, so that nobody can speak under another's name."""
+
+    def request_tag_context(service: str, iam_action: str, body: bytes, params: Any) -> dict[str, Any]:
+        found = context(service, iam_action, body, params)
+        if iam_action == "events:PutEvents":
+            try:
+                sources = {str(entry.get("Source", "")) for entry in json.loads(body or b"{}").get("Entries", [])}
+            except (ValueError, AttributeError):
+                sources = set()
+            # Entries under several names are allowed only when each of them is: nothing equals all of them.
+            found = found | {"events:source": " ".join(sorted(sources))}
+        return found
+
+    return request_tag_context
 
 
 def _with_source(evaluate: Callable[..., bool]) -> Callable[..., bool]:
