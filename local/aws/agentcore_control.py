@@ -15,11 +15,12 @@ from urllib.parse import unquote
 
 import ministack.services.bedrock_agentcore as agentcore
 from ministack.core import iam_evaluator
-from ministack.core.responses import error_response_json, json_response, now_iso
+from ministack.core.responses import error_response_json, now_iso
 from ministack.core.router import extract_access_key_id, extract_region
 
 from local.aws import patching
 from local.aws.host_client import HostClient, HostUnreachableError
+from local.aws.runtime_tags import serve_tags
 
 logger = logging.getLogger("bedrock_agentcore")
 _POLL_S = 10.0
@@ -265,7 +266,7 @@ class _Control:
     def handle(self, serve: Callable[..., Any]) -> Callable[..., Any]:
         async def handle_request(method: str, path: str, headers: dict[str, str], body: Any, query: Any) -> Any:
             if path.startswith("/tags/"):
-                return _tags(method, unquote(path.removeprefix("/tags/")), body, query)
+                return serve_tags(method, unquote(path.removeprefix("/tags/")), body, query)
             parts = [part for part in path.split("/") if part]
             if parts[:1] == ["runtimes"]:
                 if method == "DELETE" and len(parts) == 2 and query.get("version"):  # noqa: PLR2004
@@ -303,28 +304,3 @@ def _pass_role_denied(headers: dict[str, str], query: Any, body: Any) -> Respons
     return error_response_json(
         "AccessDeniedException", f"User: {who} is not authorized to perform: iam:PassRole on resource: {role}", 403
     )
-
-
-def runtime_tags() -> list[tuple[str, list[dict[str, str]]]]:
-    """(ARN, tags) of each runtime of the caller's account and region, as MiniStack's tagging module wants them."""
-    return [
-        (record["agentRuntimeArn"], [{"Key": key, "Value": value} for key, value in record.get("_tags", {}).items()])
-        for record in agentcore._runtimes.values()
-    ]
-
-
-def _tags(method: str, arn: str, body: Any, query: Any) -> Response:
-    record = next((found for found in agentcore._runtimes.values() if found["agentRuntimeArn"] == arn), None)
-    if record is None:
-        return agentcore._not_found(f"Resource {arn} not found")
-    tags = record.setdefault("_tags", {})
-    if method == "GET":
-        return json_response({"tags": tags})
-    if method == "POST":
-        tags.update(_parsed(body).get("tags") or {})
-    elif method == "DELETE":
-        for key in query.get("tagKeys") or []:
-            tags.pop(key, None)
-    else:
-        return error_response_json("InvalidAction", f"{method} is not possible on tags", 400)
-    return 204, {"Content-Type": "application/json"}, b""
