@@ -96,7 +96,7 @@ def golden_dataset(prefix: str) -> LangfuseDatasetStore:
 
 
 def live_digest(runtime_name: str, endpoint_name: str) -> str | None:
-    """Digest of the image behind a runtime's endpoint, as AgentCore itself says; None: no runtime or no such endpoint."""
+    """Digest of the image behind a runtime's endpoint, as AgentCore says; None: no such runtime or endpoint."""
     runtimes = AgentCoreRuntimes.from_environment()
     runtime = runtimes.find(runtime_name)
     endpoint = None if runtime is None else runtimes.endpoint(runtime.runtime_id, endpoint_name)

@@ -91,7 +91,7 @@ def styled(word: str) -> str:
 
 def gates_table(rows: list[GateRow]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("gate", "image", "trigger", "verdict", "live", "took", "first reason"):
+    for name in ("gate", "image", "verdict", "live", "took", "first reason"):
         table.add_column(name, overflow="fold", min_width=_GATE_ID if name == "gate" else None)
     for row in rows:
         took = duration_s(row)
@@ -99,7 +99,6 @@ def gates_table(rows: list[GateRow]) -> Table:
         table.add_row(
             row.gate_id,
             escape(one_line(row.tag or short_digest(row.digest), 40)),
-            escape(row.trigger),
             styled(state_word(row)),
             "yes" if row.promoted else "no",
             "" if took is None else seconds(took * 1000),

@@ -98,7 +98,9 @@ _MEANING: dict[tuple[VerdictKind, bool], str] = {
 
 def wording(code: str) -> Wording:
     """Words for a reason's code; a code that nobody gave words to is shown as it is."""
-    return _WORDINGS.get(code) or Wording(code.replace("_", " ").capitalize() or "No code", _LOOK_AT_ITEMS)
+    # An error's class name, which a state machine gives as the code, is not taken apart.
+    title = code.replace("_", " ").capitalize() if code.islower() else code
+    return _WORDINGS.get(code) or Wording(title or "No code", _LOOK_AT_ITEMS)
 
 
 def headline(verdict: Verdict) -> str:
