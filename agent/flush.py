@@ -44,7 +44,11 @@ class SharedFlush:
         if previous is not None:
             await asyncio.wait({previous})
         self._running, self._due = self._due, None
-        arrived = await asyncio.to_thread(self._flush)
+        try:
+            arrived = await asyncio.to_thread(self._flush)
+        except Exception:  # an exporter's defect must not become the answer's
+            logger.exception("the flush itself failed")
+            arrived = False
         if not arrived and not self._failing:
             logger.warning("traces could not be sent to Langfuse")
         self._failing = not arrived

@@ -1,13 +1,11 @@
 """Everything an agent's process talks to, on one port: SSM, Bedrock, Langfuse and the tool server, with faults."""
 
 import asyncio
-import contextlib
 import gzip
-import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -16,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 PUBLIC_KEY, SECRET_KEY = "pk-lf-test", "sk-lf-test-secret"
 
@@ -60,7 +58,8 @@ class Outside:
         await asyncio.sleep(self.model_delay_s)
         status = self.model_status.pop(0) if self.model_status else 200
         if status == 429:
-            return JSONResponse({"message": "slow down, raw-model-text"}, 429, {"x-amzn-errortype": "ThrottlingException"})
+            kind = {"x-amzn-errortype": "ThrottlingException"}
+            return JSONResponse({"message": "slow down, raw-model-text"}, 429, kind)
         if status != 200:
             return JSONResponse({"message": "raw-model-text"}, status, {"x-amzn-errortype": "ValidationException"})
         return JSONResponse(_converse(body))
