@@ -1,6 +1,7 @@
 """IAM for AgentCore: which action a request is, on which runtime, with which tags; who assumes a runtime's role."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote

@@ -19,7 +19,7 @@ from local.images.oci import Image
 from local.images.packer import pack
 from local.images.pusher import push
 from local.stack import StackInfo
-from tests.local_agents import SERVER, Agents, write_agent
+from tests.local_agents import SERVER, TRUST, Agents, write_agent
 
 CRASHING = "import sys\nprint('no such model', file=sys.stderr)\nsys.exit(7)\n"
 NEVER_LISTENING = "import time\ntime.sleep(600)\n"
@@ -180,6 +180,26 @@ def test_a_container_gets_credentials_of_its_runtimes_role(agents: Agents) -> No
     ).get_caller_identity()
     assert f":assumed-role/{agents.role_arn.rsplit('/', 1)[-1]}/" in caller["Arn"]
     assert httpx.get(url, headers={"Authorization": "guessed"}).status_code == 403
+
+
+def test_a_role_whose_trust_names_the_account_and_the_runtimes_is_assumed(agents: Agents) -> None:
+    trust = json.loads(json.dumps(TRUST))
+    trust["Statement"][0]["Condition"] = {
+        "StringEquals": {"aws:SourceAccount": agents.info.aws.account},
+        "ArnLike": {"aws:SourceArn": "arn:aws:bedrock-agentcore:*:*:runtime/fw_*"},
+    }
+    role = boto3.client("iam").create_role(
+        RoleName=f"agent-{uuid.uuid4().hex[:8]}", AssumeRolePolicyDocument=json.dumps(trust)
+    )
+    made = agents.ready(SERVER % "x", roleArn=role["Role"]["Arn"])
+    seen = agents.invoke(made["agentRuntimeArn"], {})["env"]
+
+    keys = httpx.get(
+        seen["AWS_CONTAINER_CREDENTIALS_FULL_URI"], headers={"Authorization": seen["AWS_CONTAINER_AUTHORIZATION_TOKEN"]}
+    )
+
+    assert keys.status_code == 200
+    assert keys.json()["AccessKeyId"].startswith("ASIA")
 
 
 def test_nothing_of_the_checkout_can_be_imported_in_a_container(agents: Agents) -> None:

@@ -242,6 +242,25 @@ def test_a_role_creates_runtimes_only_with_roles_that_it_may_pass(aws: StackInfo
     assert control.create_agent_runtime(roleArn=allowed, **request)["status"] == "CREATING"
 
 
+def test_a_role_puts_events_under_its_own_source_only(aws: StackInfo) -> None:
+    role = make_role(
+        {
+            "Effect": "Allow",
+            "Action": "events:PutEvents",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"events:source": "flywheel.gate"}},
+        }
+    )
+    events = session_of(role).client("events")
+
+    def entry(source: str) -> dict[str, str]:
+        return {"Source": source, "DetailType": "GatePassed", "Detail": "{}"}
+
+    assert events.put_events(Entries=[entry("flywheel.gate")])["FailedEntryCount"] == 0
+    assert refused(events.put_events, Entries=[entry("other")]) == "AccessDeniedException"
+    assert refused(events.put_events, Entries=[entry("flywheel.gate"), entry("other")]) == "AccessDeniedException"
+
+
 def test_a_policy_that_denies_insecure_transport_does_not_deny_the_loopback(aws: StackInfo) -> None:
     role = make_role(
         {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"},
