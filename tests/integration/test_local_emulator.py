@@ -253,7 +253,7 @@ def test_a_role_puts_events_under_its_own_source_only(aws: StackInfo) -> None:
     )
     events = session_of(role).client("events")
 
-    def entry(source: str) -> dict[str, str]:
+    def entry(source: str) -> Any:
         return {"Source": source, "DetailType": "GatePassed", "Detail": "{}"}
 
     assert events.put_events(Entries=[entry("flywheel.gate")])["FailedEntryCount"] == 0
