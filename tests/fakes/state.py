@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from threading import Lock
 
 from flywheel.domain.gate import VerdictKind
 from flywheel.domain.outcome import Arm
@@ -15,15 +16,17 @@ class InMemoryGates:
         self.rows: dict[str, GateRow] = {}
         self.counted: dict[str, str] = {}
         self.executions: dict[str, str] = {}
+        self._lock = Lock()
 
     def open(self, row: GateRow) -> GateRow:
-        if row.gate_id in self.rows:
-            return self.rows[row.gate_id]
-        if row.execution_arn in self.executions:
-            raise ConflictError(f"{row.execution_arn} carries out {self.executions[row.execution_arn]}")
-        self.rows[row.gate_id] = row
-        self.executions[row.execution_arn] = row.gate_id
-        return row
+        with self._lock:
+            if row.gate_id in self.rows:
+                return self.rows[row.gate_id]
+            if row.execution_arn in self.executions:
+                raise ConflictError(f"{row.execution_arn} carries out {self.executions[row.execution_arn]}")
+            self.rows[row.gate_id] = row
+            self.executions[row.execution_arn] = row.gate_id
+            return row
 
     def get(self, gate_id: str) -> GateRow | None:
         return self.rows.get(gate_id)
@@ -96,6 +99,7 @@ class InMemoryReleases:
         self.now_in_production = Head()
         self.history: dict[int, Release] = {}
         self.request: GateRequest | None = None
+        self._lock = Lock()
 
     def head(self) -> Head:
         return self.now_in_production
@@ -107,12 +111,13 @@ class InMemoryReleases:
         return [self.history[number] for number in sorted(self.history, reverse=True)[:limit]]
 
     def acquire(self, holder: str, expected_release: int | None, *, now: datetime, until: datetime) -> None:
-        head = self.now_in_production
-        self._at(expected_release)
-        taken = head.promoting not in (None, holder)
-        if taken and (head.promoting_until is None or head.promoting_until >= now):
-            raise ConflictError(f"{head.promoting} holds the right to promote")
-        self.now_in_production = replace(head, promoting=holder, promoting_until=until)
+        with self._lock:
+            head = self.now_in_production
+            self._at(expected_release)
+            taken = head.promoting not in (None, holder)
+            if taken and (head.promoting_until is None or head.promoting_until >= now):
+                raise ConflictError(f"{head.promoting} holds the right to promote")
+            self.now_in_production = replace(head, promoting=holder, promoting_until=until)
 
     def let_go(self, holder: str) -> None:
         if self.now_in_production.promoting == holder:

@@ -41,6 +41,7 @@ _NOT_FOUND = frozenset(
     {
         "ResourceNotFoundException",
         "NoSuchKey",
+        "NoSuchBucket",
         "NotFound",
         "404",
         "ParameterNotFound",

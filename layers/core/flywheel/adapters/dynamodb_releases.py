@@ -1,5 +1,6 @@
 """Releases, the right to promote and the newest request <-> the state table (`AGENT#<production runtime name>`)."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -20,7 +21,8 @@ def _release_sk(release_no: int) -> str:
 def _release_item(release: Release) -> Item:
     return {
         "release_no": release.release_no,
-        "candidate": release.candidate.to_dict(),
+        # As JSON text: DynamoDB's numbers do not tell 1 from 1.0, and a candidate's id does.
+        "candidate": json.dumps(release.candidate.to_dict(), sort_keys=True),
         "gate_id": release.gate_id,
         "runtime_id": release.runtime_id,
         "runtime_version": release.runtime_version,
@@ -31,7 +33,7 @@ def _release_item(release: Release) -> Item:
 def _release(item: Mapping[str, Any]) -> Release:
     return Release(
         release_no=item["release_no"],
-        candidate=Candidate.from_dict(item["candidate"]),
+        candidate=Candidate.from_dict(json.loads(item["candidate"])),
         gate_id=item["gate_id"],
         runtime_id=item["runtime_id"],
         runtime_version=item["runtime_version"],

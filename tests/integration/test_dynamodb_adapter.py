@@ -1,0 +1,78 @@
+"""Gates and releases on the emulated DynamoDB."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from flywheel.adapters.dynamodb_gates import DynamoDbGates
+from flywheel.adapters.dynamodb_releases import DynamoDbReleases
+from flywheel.adapters.idempotency import PowertoolsOnce
+from flywheel.ports import GateStore, ReleaseStore
+from local.stack import StackInfo
+from tests.fakes.contracts import GateStoreContract, ReleaseStoreContract
+
+
+@pytest.fixture
+def table(aws: StackInfo) -> Iterator[str]:
+    name = f"state-{uuid4().hex[:8]}"
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )
+    yield name
+    client.delete_table(TableName=name)
+
+
+class TestDynamoDbGates(GateStoreContract):
+    @pytest.fixture
+    def gates(self, table: str) -> GateStore:
+        return DynamoDbGates.from_table(table)
+
+
+class TestDynamoDbReleases(ReleaseStoreContract):
+    @pytest.fixture
+    def releases(self, table: str) -> ReleaseStore:
+        return DynamoDbReleases.from_table(table, "flywheel_agent_dev")
+
+
+def test_environments_in_one_table_do_not_see_each_other(table: str) -> None:
+    ReleaseStoreContract.commit(DynamoDbReleases.from_table(table, "agent_one"), 1)
+    assert DynamoDbReleases.from_table(table, "agent_two").head().release is None
+
+
+@pytest.fixture
+def idempotency_table(aws: StackInfo) -> Iterator[str]:
+    name = f"idempotency-{uuid4().hex[:8]}"
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    yield name
+    client.delete_table(TableName=name)
+
+
+@pytest.mark.filterwarnings("ignore:Couldn't determine the remaining time left:UserWarning")
+def test_an_effect_happens_once_for_a_key_and_again_after_it_failed(idempotency_table: str) -> None:
+    done: list[str] = []
+
+    def fails() -> None:
+        done.append("tried")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        PowertoolsOnce.from_table(idempotency_table).run("gate/event", fails)
+    for _ in range(3):
+        PowertoolsOnce.from_table(idempotency_table).run("gate/event", lambda: done.append("event"))
+    PowertoolsOnce.from_table(idempotency_table).run("gate/notification", lambda: done.append("notification"))
+    assert done == ["tried", "event", "notification"]

@@ -1,0 +1,66 @@
+"""The doubles keep the contracts that the real adapters keep."""
+
+import pytest
+
+from flywheel.ports import GateStore, ImageRegistry, ObjectStore, ReleaseStore, RuntimeControl, Settings
+from tests.fakes.contracts import (
+    GateStoreContract,
+    ImageRegistryContract,
+    ObjectStoreContract,
+    ReleaseStoreContract,
+    RuntimeControlContract,
+    SettingsContract,
+)
+from tests.fakes.objects import InMemoryObjects
+from tests.fakes.outside import InMemoryImages, InMemorySettings
+from tests.fakes.runtimes import InMemoryRuntimes
+from tests.fakes.state import InMemoryGates, InMemoryReleases
+from tests.fakes.world import DIGEST
+
+
+class TestInMemoryObjects(ObjectStoreContract):
+    @pytest.fixture
+    def objects(self) -> ObjectStore:
+        return InMemoryObjects()
+
+
+class TestInMemoryGates(GateStoreContract):
+    @pytest.fixture
+    def gates(self) -> GateStore:
+        return InMemoryGates()
+
+
+class TestInMemoryReleases(ReleaseStoreContract):
+    @pytest.fixture
+    def releases(self) -> ReleaseStore:
+        return InMemoryReleases()
+
+
+class TestInMemoryRuntimes(RuntimeControlContract):
+    @pytest.fixture
+    def runtimes(self) -> RuntimeControl:
+        return InMemoryRuntimes()
+
+    @pytest.fixture
+    def image_uri(self) -> str:
+        return f"uri@{DIGEST}"
+
+    @pytest.fixture
+    def role_arn(self) -> str:
+        return "arn:aws:iam::000000000000:role/candidate"
+
+
+class TestInMemoryImages(ImageRegistryContract):
+    @pytest.fixture
+    def digest(self) -> str:
+        return DIGEST
+
+    @pytest.fixture
+    def images(self, digest: str) -> ImageRegistry:
+        return InMemoryImages({"v1": digest})
+
+
+class TestInMemorySettings(SettingsContract):
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return InMemorySettings(policy='{"a": 1}')
