@@ -487,6 +487,6 @@ def test_a_made_up_cursor_is_refused(client: httpx.Client, path: str, cursor: st
 
 
 def test_a_window_in_the_future_is_empty(client: httpx.Client) -> None:
-    later = (datetime.now(UTC) + timedelta(days=900)).isoformat()
-    assert ok(client.get("/v3/scores", params={"fromTimestamp": later}))["data"] == []
-    assert ok(client.get("/v2/observations", params={"fromStartTime": later}))["data"] == []
+    begin, end = ((datetime.now(UTC) + timedelta(days=days)).isoformat() for days in (900, 901))
+    assert ok(client.get("/v3/scores", params={"fromTimestamp": begin, "toTimestamp": end}))["data"] == []
+    assert ok(client.get("/v2/observations", params={"fromStartTime": begin, "toStartTime": end}))["data"] == []

@@ -1,5 +1,6 @@
 """The real Langfuse SDK 5 against the stand-in: datasets and versions, an experiment, prompts, scores by version."""
 
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -52,6 +53,7 @@ def test_a_dataset_comes_back_at_an_earlier_version(sdk: Langfuse) -> None:
     first = sdk.create_dataset_item(dataset_name=name, id=f"{name}-1", input={"q": 1}, expected_output={"a": 1})
     assert first.created_at.tzinfo is not None
     at_first = datetime.now(UTC)
+    time.sleep(0.005)  # versions are told apart by the millisecond
     sdk.create_dataset_item(dataset_name=name, id=f"{name}-2", input={"q": 2})
     assert [item.id for item in sdk.get_dataset(name).items] == [f"{name}-2", f"{name}-1"]
     earlier = sdk.get_dataset(name, version=at_first)
