@@ -93,6 +93,7 @@ def test_the_page_is_never_wider_than_the_screen(open_page: OpenPage, name: str)
         opened.page.set_viewport_size({"width": width, "height": height})
         assert opened.number("document.documentElement.scrollWidth") <= width
         assert opened.page.evaluate(_BEYOND) == []
+        assert opened.page.evaluate(_SQUEEZED) == []
 
 
 def test_hostile_texts_are_inert(open_page: OpenPage) -> None:
@@ -171,6 +172,14 @@ def test_the_tree_for_screen_readers_has_headings_tables_and_named_plots(open_pa
 # What lies to the right of the screen, drawings apart.
 _BEYOND = """[...document.querySelectorAll('main *')]
   .filter(e => !e.closest('svg') && !e.closest('.sr') && e.getBoundingClientRect().right > innerWidth + 1)
+  .map(e => e.outerHTML.slice(0, 120))"""
+
+# Sentences that were given no room, so that they run down the page letter by letter.
+_SQUEEZED = """[...document.querySelectorAll('main *')]
+  .filter(e => !e.closest('svg') && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim().length > 25))
+  .filter(e => !e.closest('thead') || getComputedStyle(e.closest('thead')).clipPath === 'none')
+  .filter(e => e.getClientRects().length && e.getBoundingClientRect().width < 60
+    && e.getBoundingClientRect().height > 150)
   .map(e => e.outerHTML.slice(0, 120))"""
 
 # Colours are resolved by painting them on a canvas, so that any notation is understood.

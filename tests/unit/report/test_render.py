@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from flywheel.report import render_html
-from flywheel.report.render import measure, percent, signed, span, usd
+from flywheel.report.render import coded, measure, percent, signed, span, usd
 from tests import report_samples
 
 _VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -74,6 +74,10 @@ def test_the_banner_says_verdict_first_reason_and_next_step() -> None:
         text in banner
         for text in ("FAIL", "12 of 60" if "12 of 60" in report.headline else "of 60 trials errored", "Next:")
     )
+
+
+def test_commands_in_backticks_are_set_as_code_and_escaped() -> None:
+    assert coded("run `a <b>` & go") == "run <code>a &lt;b&gt;</code> &amp; go"
 
 
 def test_errored_trials_are_called_errors_and_not_wrong_answers() -> None:

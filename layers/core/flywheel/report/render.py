@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from flywheel.report.model import Report
 from flywheel.report.plots import (
@@ -34,7 +35,15 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     environment.filters.update(
-        points=points, seconds=seconds, percent=percent, usd=usd, span=span, measure=measure, count=count, signed=signed
+        points=points,
+        seconds=seconds,
+        percent=percent,
+        usd=usd,
+        span=span,
+        measure=measure,
+        count=count,
+        signed=signed,
+        coded=coded,
     )
     environment.globals.update(width=WIDTH, left=LEFT, right=RIGHT, table_rows=TABLE_ROWS)
     return environment
@@ -62,6 +71,14 @@ def render_html(report: Report) -> str:
 
 def _shown(value: Any) -> Any:
     return showable(value) if type(value) is str else value
+
+
+def coded(text: str) -> Markup:
+    """Our own words with `commands` in backticks: the commands set as code, everything escaped."""
+    parts = (
+        Markup("<code>{}</code>").format(part) if n % 2 else escape(part) for n, part in enumerate(text.split("`"))
+    )
+    return Markup("").join(parts)
 
 
 def percent(share: float | None) -> str:
