@@ -31,7 +31,7 @@ def no_faults(model: str) -> Iterator[None]:
 
 def judge(model: str, answers: list[str], *, deadline_s: float = 20.0) -> list[FactScore | JudgementFailure]:
     async def run() -> list[FactScore | JudgementFailure]:
-        async with judge_client(base_url=f"{model}/v1", api_key="local", call_timeout_s=1.0) as client:
+        async with judge_client(base_url=f"{model}/v1", api_key="local", call_timeout_s=0.7) as client:
             scores = GatePolicy().choice_scores
             asked = FactualityJudge(client, model_id="judge", choice_scores=scores, deadline_s=deadline_s)
             return await asyncio.gather(*(asked.judge(QUESTION, FACT, answer) for answer in answers))
@@ -57,13 +57,13 @@ def test_a_complete_longer_answer_loses_nothing_and_a_wrong_one_everything(model
 
 
 def test_a_throttled_judge_is_asked_again_as_it_says(model: str) -> None:
-    inject(model, kind="throttle", times=2, retry_after_s=1)
+    inject(model, kind="throttle", times=1, retry_after_s=1)
     started_s = time.monotonic()
 
     (judged,) = judge(model, [FACT])
 
     assert isinstance(judged, FactScore)
-    assert 2 <= time.monotonic() - started_s < 10
+    assert 1 <= time.monotonic() - started_s < 10
 
 
 def test_a_judge_that_throttles_for_ever_is_given_up_at_the_deadline(model: str) -> None:
@@ -81,7 +81,7 @@ def test_a_judge_that_hangs_is_given_up_at_the_deadline(model: str) -> None:
     inject(model, kind="delay", delay_s=30)
     started_s = time.monotonic()
 
-    (judged,) = judge(model, [FACT], deadline_s=2.5)
+    (judged,) = judge(model, [FACT], deadline_s=1.5)
 
     assert isinstance(judged, JudgementFailure)
     assert judged.kind == "timeout"
