@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionClosedError,
+    ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
@@ -100,7 +100,7 @@ def translated(action: str) -> Iterator[None]:
         raise InvalidRequestError(f"{action}: {error}") from error
     except NoCredentialsError as error:
         raise FlywheelError(f"{action}: no AWS credentials in the environment") from error
-    except (HTTPClientError, ConnectionClosedError, EndpointConnectionError) as error:
+    except (HTTPClientError, ConnectTimeoutError, EndpointConnectionError) as error:
         raise TransientError(f"{action}: {error}") from error
     except BotoCoreError as error:
         raise FlywheelError(f"{action}: {error}") from error

@@ -85,7 +85,7 @@ class EcrImageRegistry:
                 )
                 manifest = json.loads(self._image(platform["digest"])["imageManifest"])
             revision = manifest.get("annotations", {}).get(_REVISION) or self._label(manifest["config"])
-        except (KeyError, TypeError, ValueError, StopIteration, AttributeError, FlywheelError, HTTPError):
+        except (KeyError, TypeError, ValueError, StopIteration, AttributeError, OSError, FlywheelError, HTTPError):
             return None
         return revision if isinstance(revision, str) and revision else None
 
