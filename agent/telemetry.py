@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -150,10 +151,12 @@ class Telemetry:
         """Wait up to 3 s until the ended spans have arrived; False when they have not, or none are sent."""
         return await self._flush.wait() if self._flush is not None else False
 
-    def shutdown(self) -> None:
-        """Send what is left and end the exporter's thread."""
+    def shutdown(self, budget_s: float = 3.0) -> None:
+        """Send what is left, for `budget_s` at most: a Langfuse that hangs must not hold the end of the process."""
         if self._processor is not None:
-            self._processor.shutdown()  # type: ignore[no-untyped-call]
+            ending = threading.Thread(target=self._processor.shutdown, daemon=True)
+            ending.start()
+            ending.join(budget_s)
 
 
 def trace_id_of(span: Span) -> str:
