@@ -129,11 +129,12 @@ class System:
         listed = self.states.list_executions(stateMachineArn=self.machine, statusFilter=status)  # type: ignore[arg-type]
         return [str(e["executionArn"]) for e in listed["executions"]]
 
-    def gate_of(self, digest: str, timeout_s: float = 30.0) -> GateRow:
-        """The newest gate of this digest, as soon as it is there."""
+    def gate_of(self, digest: str, tag: str | None = None, timeout_s: float = 30.0) -> GateRow:
+        """The newest gate of this digest (pushed under this tag), as soon as it is there."""
 
         def look() -> GateRow | None:
-            return next((row for row in self.gates.recent(50) if row.digest == digest), None)
+            rows = (row for row in self.gates.recent(50) if row.digest == digest)
+            return next((row for row in rows if tag is None or row.tag == tag), None)
 
         return wait_for(f"a gate of {digest}", look, timeout_s)
 
@@ -146,7 +147,8 @@ class System:
 
     def gated(self, told: Told, tag: str | None = None) -> GateRow:
         """Push and wait for the verdict."""
-        return self.ended(self.gate_of(self.push(told, tag)).gate_id)
+        tag = tag or f"t-{uuid.uuid4().hex[:8]}"
+        return self.ended(self.gate_of(self.push(told, tag), tag).gate_id)
 
     def records(self, gate_id: str) -> list[TrialRecord]:
         keys = self.evidence.keys(f"gates/{gate_id}/results/")

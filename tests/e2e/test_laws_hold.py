@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -266,7 +267,7 @@ def test_the_sweep_finds_what_nothing_else_retired(system: System) -> None:
     name = f"fw_dev_{uuid.uuid4().hex[:8]}_candidate"
     created = (datetime.now(UTC) - timedelta(hours=9)).isoformat()
     role = boto3.client("iam").list_roles()["Roles"][0]["Arn"]
-    image = {"containerConfiguration": {"containerUri": f"{system.outputs['RepositoryUri']}@sha256:{'0' * 64}"}}
+    image: Any = {"containerConfiguration": {"containerUri": f"{system.outputs['RepositoryUri']}@sha256:{'0' * 64}"}}
     for runtime, lifetime in ((name, "short-lived"), ("bystander", "production")):
         system.control.create_agent_runtime(
             agentRuntimeName=runtime,
