@@ -4,9 +4,10 @@ import json
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from local.langfuse import experiments, scores_read
 from local.langfuse.call import Call
@@ -27,6 +28,7 @@ _SHOWN_LENGTH = 20_000
 
 def add_routes(routes: Routes) -> None:
     routes.add("GET", "", _about)
+    routes.add("GET", "/trace/{traceId}", _to_trace)
     routes.add("GET", _PROJECT, _project)
     routes.add("GET", f"{_PROJECT}/traces", _traces)
     routes.add("GET", f"{_PROJECT}/traces/{{traceId}}", _trace)
@@ -73,6 +75,12 @@ def _pretty(text: str | None) -> str:
     text = text or ""
     cut = len(text) - _SHOWN_LENGTH
     return text if cut <= 0 else f"{text[:_SHOWN_LENGTH]}\n… {cut} more characters"
+
+
+def _to_trace(call: Call) -> Response:
+    """Langfuse's short link to a trace, for whoever does not know the project."""
+    path = f"/project/{call.settings.project_id}/traces/{quote(call.params['traceId'], safe='')}"
+    return RedirectResponse(path, 307, headers=_HEADERS)
 
 
 def _about(call: Call) -> Response:

@@ -96,3 +96,11 @@ def test_what_is_not_there_is_a_page_that_says_so(stand_in: RunningStandIn, path
 
 def test_the_first_page_says_that_this_is_not_langfuse(stand_in: RunningStandIn) -> None:
     assert "This is not Langfuse" in httpx.get(stand_in.url).text
+
+
+def test_the_short_link_of_a_trace_leads_to_its_page(stand_in: RunningStandIn) -> None:
+    """Reports know a trace's id, not its project."""
+    page = httpx.get(f"{stand_in.url}/trace/{TRACE}", follow_redirects=True)
+
+    assert page.status_code == 200
+    assert page.url.path == f"/project/{stand_in.project_id}/traces/{TRACE}"
