@@ -18,6 +18,7 @@ PARAMETERS = {
     "WavePairs": "8",
     "ReadyTimeoutSeconds": "12",
     "InvokeTimeoutSeconds": "20",
+    "ScoreReadBackSeconds": "12",
     "SweepOlderThanMinutes": "5",
 }
 
