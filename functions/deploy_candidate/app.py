@@ -19,6 +19,7 @@ from flywheel.config import from_env
 from flywheel.deployment import Deployer, DeploymentSettings
 from flywheel.events import ArmRequest
 from flywheel.evidence import GateEvidence
+from flywheel.patience import look_again
 from flywheel.runtimes import Surroundings
 
 logger, metrics = Logger(), Metrics()
@@ -68,7 +69,7 @@ def deployer() -> Deployer:
 @event_parser(model=ArmRequest)
 def lambda_handler(event: ArmRequest, _context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(gate_id=event.gate_id, arm=event.arm)
-    reply = deployer().deploy(event.gate_id, event.arm)
+    reply = look_again(lambda: deployer().deploy(event.gate_id, event.arm))
     metrics.add_metric("RuntimesReady", MetricUnit.Count, int(reply.ready))
     logger.info("runtime looked at", runtime_id=reply.runtime_id, ready=reply.ready)
     return reply.model_dump(mode="json")

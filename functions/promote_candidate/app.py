@@ -19,6 +19,7 @@ from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.events import GateMessage
 from flywheel.evidence import GateEvidence
+from flywheel.patience import look_again
 from flywheel.promotion import Promoter, PromotionSettings
 from flywheel.runtimes import Surroundings
 
@@ -75,7 +76,7 @@ def promoter() -> Promoter:
 @event_parser(model=GateMessage)
 def lambda_handler(event: GateMessage, _context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(gate_id=event.gate_id)
-    reply = promoter().promote(event.gate_id)
+    reply = look_again(lambda: promoter().promote(event.gate_id))
     metrics.add_metric("AgentsPromoted", MetricUnit.Count, int(reply.promoted))
     logger.info("promotion looked at", done=reply.done, promoted=reply.promoted)
     return reply.model_dump(mode="json")

@@ -20,6 +20,7 @@ from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.errors import TransientError
 from flywheel.events import ArmRequest, RetireReply, StatusChange
+from flywheel.patience import look_again
 from flywheel.production import ProductionEndpoint
 from flywheel.publication import Announcer
 from flywheel.retirement import Retirer
@@ -87,7 +88,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     if "gate_id" in event:
         request = parse(event, model=ArmRequest)
         logger.append_keys(gate_id=request.gate_id, arm=request.arm)
-        reply = retirer.retire(request.gate_id, request.arm)
+        reply = look_again(lambda: retirer.retire(request.gate_id, request.arm))
     else:
         change = parse(event, model=StatusChange).detail
         logger.append_keys(execution_arn=change.execution_arn, status=change.status)
