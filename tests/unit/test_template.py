@@ -84,7 +84,12 @@ def test_every_resource_that_can_be_named_is_named(template: dict[str, Any]) -> 
 
 def test_a_runtime_is_deleted_only_when_it_is_named_and_tagged_short_lived(template: dict[str, Any]) -> None:
     deleting = [(n, s) for n, s in all_statements(template) if "bedrock-agentcore:DeleteAgentRuntime" in actions(s)]
-    assert sorted(n for n, _ in deleting) == ["RetireCandidateFunction", "SweepRuntimesFunction"]
+    # The deployment deletes what it created for a gate that was stopped meanwhile.
+    assert sorted(n for n, _ in deleting) == [
+        "DeployCandidateFunction",
+        "RetireCandidateFunction",
+        "SweepRuntimesFunction",
+    ]
     for name, statement in deleting:
         assert statement["Condition"] == {"StringEquals": {"aws:ResourceTag/flywheel:lifetime": "short-lived"}}, name
         assert all("runtime/fw_${Environment}_*" in resource for resource in resources(statement)), name
@@ -94,7 +99,7 @@ def test_production_is_changed_by_the_promotion_and_only_put_back_by_the_clean_u
     touching = {
         name: actions(statement)
         for name, statement in all_statements(template)
-        if any("${ProductionRuntimeName}-*" in resource for resource in resources(statement))
+        if any(":runtime/${ProductionRuntimeName}-*" in resource for resource in resources(statement))
     }
     assert set(touching) == {"PromoteCandidateFunction", "RetireCandidateFunction"}
     put_back = {"bedrock-agentcore:GetAgentRuntimeEndpoint", "bedrock-agentcore:UpdateAgentRuntimeEndpoint"}
@@ -161,12 +166,18 @@ def test_every_asynchronous_edge_has_a_dead_letter_queue(
         assert edge["RetryPolicy"]["MaximumRetryAttempts"] >= 3
 
 
-def test_every_function_has_a_log_group_and_no_secret_in_its_environment(
+def test_every_function_writes_to_a_log_group_that_is_there_before_it_and_ends(
     template: dict[str, Any], functions: dict[str, dict[str, Any]]
 ) -> None:
-    groups = json.dumps([r for r in template["Resources"].values() if r["Type"] == "AWS::Logs::LogGroup"])
     for name, function in functions.items():
-        assert f"/aws/lambda/${{{name}}}" in groups, name
+        group = template["Resources"][function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
+        # A name made from the function's would let the function, invoked first, make the group, and the stack fail.
+        assert name not in json.dumps(group), name
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
+
+
+def test_no_secret_is_in_the_environment_of_a_function(functions: dict[str, dict[str, Any]]) -> None:
+    for name, function in functions.items():
         for variable in function.get("Environment", {}).get("Variables", {}):
             assert not any(word in variable for word in ("SECRET", "PASSWORD", "API_KEY", "TOKEN")), (name, variable)
 
@@ -203,6 +214,47 @@ def test_environments_share_no_name(template: dict[str, Any]) -> None:
         names -= {"ENABLED"}
         assert not names & seen
         seen |= names
+
+
+def test_what_has_a_name_of_its_own_is_named_after_the_environment(
+    template: dict[str, Any], functions: dict[str, dict[str, Any]]
+) -> None:
+    """One account may hold all three stacks, and names of queues, buses, schedules and metrics are the account's."""
+    named = {"Name", "QueueName", "TopicName", "LogGroupName", "RepositoryName", "Namespace"}
+    found = [
+        (name, value)
+        for name, resource in template["Resources"].items()
+        for key, value in resource["Properties"].items()
+        if key in named and not str(value).startswith("AWS/")
+    ]
+    schedules = [e for f in functions.values() for e in f.get("Events", {}).values() if e["Type"] == "ScheduleV2"]
+    assert schedules
+    found += [("a schedule", event["Properties"].get("Name")) for event in schedules]
+    metrics = template["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+    found += [("metrics", metrics)]
+
+    for name, value in found:
+        assert value == {"Ref": "RepositoryName"} or "${Environment}" in value["Fn::Sub"], name
+
+
+def test_alarms_look_at_metrics_of_this_stack_and_tell_somebody(template: dict[str, Any]) -> None:
+    alarms = {n: r["Properties"] for n, r in template["Resources"].items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+    metrics = template["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+    sources = "".join(path.read_text() for path in (ROOT / "functions").glob("*/app.py"))
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == [{"Ref": "NotificationTopic"}], name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+        if not str(alarm["Namespace"]).startswith("AWS/"):
+            assert alarm["Namespace"] == metrics, name
+            assert f'add_metric("{alarm["MetricName"]}"' in sources, name
+    assert {"DeadLettersAlarm", "GateBrokenAlarm", "GateTimedOutAlarm", "RuntimesNotDeletedAlarm"} <= set(alarms)
+
+
+def test_dead_letters_may_be_sent_by_rules_of_this_account_only(template: dict[str, Any]) -> None:
+    (statement,) = template["Resources"]["DeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    (source,) = statement["Condition"]["ArnLike"].values()
+    assert source["Fn::Sub"].startswith("arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/")
 
 
 def test_nothing_of_a_gate_is_deleted_with_the_stack(template: dict[str, Any]) -> None:
