@@ -77,9 +77,19 @@ class Deployed:
     def _ended(self, digest: str) -> GateRow | None:
         row = next((row for row in self._gates.recent(5) if row.digest == digest and row.status == "ended"), None)
         if row is None:
+            self._check_executions()
             return None
         execution = self._states.describe_execution(executionArn=row.execution_arn)
         return None if execution["status"] == "RUNNING" else row
+
+    def _check_executions(self) -> None:
+        """Raise `RuntimeError` when an execution failed: a gate that broke while it was planned ends no record."""
+        failed = self._states.list_executions(
+            stateMachineArn=self._outputs["GateStateMachineArn"], statusFilter="FAILED"
+        )
+        for execution in failed["executions"]:
+            found = self._states.describe_execution(executionArn=execution["executionArn"])
+            raise RuntimeError(f"a gate broke: {found.get('error')}: {found.get('cause', '')[:300]}")
 
 
 @contextmanager
