@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import evaluate, gate
+from tests.bench import evaluate, gate, packages
 
 
 def main() -> int:
@@ -20,7 +20,9 @@ def main() -> int:
     overhead = ["--gate-overhead-s", str(gate.OUTPUT)] if measured is not None else []
     print("\n2. the evaluate stage against the obvious alternatives", flush=True)
     evaluated = _done(lambda: evaluate.main([*quick, *overhead]))
-    return 0 if measured == 0 and evaluated == 0 else 1
+    print("\n3. size and cold start of every function as it is deployed", flush=True)
+    packaged = _done(packages.main)
+    return 0 if measured == evaluated == packaged == 0 else 1
 
 
 def _done(measure: Callable[[], int]) -> int | None:
