@@ -14,6 +14,7 @@ from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.ecr import EcrImageRegistry
 from flywheel.adapters.langfuse import LangfuseApi, credentials
 from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
+from flywheel.adapters.langfuse_prompts import LangfusePromptStore
 from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
@@ -37,6 +38,8 @@ class Settings(BaseModel):
     judge_model_id: str
     mcp_url: str
     wave_pairs: PositiveInt = 100
+    trial_concurrency: PositiveInt
+    shards_per_wave: PositiveInt
 
 
 def make_planner(settings: Settings) -> Planner:
@@ -49,11 +52,13 @@ def make_planner(settings: Settings) -> Planner:
             judge_model_id=settings.judge_model_id,
             wave_pairs=settings.wave_pairs,
             mcp_url=settings.mcp_url,
+            concurrency=settings.trial_concurrency * settings.shards_per_wave,
         ),
         gates=DynamoDbGates.from_table(settings.state_table),
         releases=DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name),
         images=EcrImageRegistry.from_repository(settings.agent_repository),
         datasets=LangfuseDatasetStore(api),
+        prompts=LangfusePromptStore(api),
         parameters=SsmSettings.from_prefix(settings.settings_prefix),
         evidence=GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
         clock=SystemClock(),

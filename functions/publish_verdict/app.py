@@ -34,6 +34,7 @@ class Settings(BaseModel):
     state_table: str
     idempotency_table: str
     evidence_bucket: str
+    agent_repository: str
     event_bus: str
     notification_topic_arn: str
     langfuse_parameter_prefix: str
@@ -74,6 +75,7 @@ def make_publisher(settings: Settings, once: PowertoolsOnce) -> Publisher:
     host = SsmSettings.from_prefix(settings.langfuse_parameter_prefix).text("LANGFUSE_HOST")
     stand_ins = [name.strip() for name in settings.stand_ins.split(",") if name.strip()]
     return Publisher(
+        repository=settings.agent_repository,
         gates=DynamoDbGates.from_table(settings.state_table),
         evidence=GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
         announcer=Announcer(
@@ -100,10 +102,13 @@ def parts() -> tuple[Publisher, PowertoolsOnce]:
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=PublishRequest)
 def lambda_handler(event: PublishRequest, context: LambdaContext) -> dict[str, Any]:
-    logger.append_keys(gate_id=event.gate_id)
+    logger.append_keys(gate_id=event.gate_id, execution_arn=event.execution_arn)
     publisher, once = parts()
     once.register(context)
-    reply = publisher.publish(event.gate_id, event.failure)
+    if event.gate_id is not None:
+        reply = publisher.publish(event.gate_id, event.failure)
+    elif event.event is not None and event.execution_arn is not None and event.failure is not None:
+        reply = publisher.publish_unplanned(event.event, event.execution_arn, event.failure)
     metrics.add_dimension("verdict", reply.verdict)
     metrics.add_metric("GatesEnded", MetricUnit.Count, 1)
     logger.info("verdict published", verdict=reply.verdict, promoted=reply.promoted, report_key=reply.report_key)

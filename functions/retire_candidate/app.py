@@ -16,6 +16,7 @@ from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.eventbridge import EventBridgeBus
 from flywheel.adapters.idempotency import PowertoolsOnce
+from flywheel.adapters.sns import SnsNotifier
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.errors import TransientError
@@ -36,6 +37,7 @@ class Settings(BaseModel):
     state_table: str
     idempotency_table: str
     event_bus: str
+    notification_topic_arn: str
     production_runtime_name: str
     production_endpoint_name: str
     stack_name: str
@@ -50,7 +52,12 @@ def make_retirer(settings: Settings, once: PowertoolsOnce) -> Retirer:
         runtimes=runtimes,
         gates=DynamoDbGates.from_table(settings.state_table),
         production=ProductionEndpoint(settings.production_endpoint_name, runtimes, releases, clock),
-        announcer=Announcer(settings.environment, EventBridgeBus.from_bus(settings.event_bus), None, once),
+        announcer=Announcer(
+            settings.environment,
+            EventBridgeBus.from_bus(settings.event_bus),
+            SnsNotifier.from_topic(settings.notification_topic_arn),
+            once,
+        ),
         clock=clock,
     )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flywheel.domain.golden import GoldenItem
-from flywheel.errors import NotFoundError, TransientError
+from flywheel.errors import InvalidRequestError, NotFoundError, TransientError
 from flywheel.ports import DatasetSnapshot, Image
 from tests.fakes.clock import NOON
 
@@ -31,6 +31,21 @@ class InMemorySettings:
 
     def text(self, name: str) -> str | None:
         return self.texts.get(name)
+
+
+class InMemoryPrompts:
+    """Has every prompt, but those of `missing` (name and version); chat prompts are those of `chats`."""
+
+    def __init__(self) -> None:
+        self.missing: set[tuple[str, int]] = set()
+        self.chats: set[tuple[str, int]] = set()
+
+    def text(self, name: str, version: int) -> str:
+        if (name, version) in self.missing:
+            raise NotFoundError(name)
+        if (name, version) in self.chats:
+            raise InvalidRequestError(f"{name} is a chat prompt")
+        return "Answer from the documentation."
 
 
 class InMemoryDatasets:

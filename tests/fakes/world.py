@@ -29,6 +29,7 @@ from tests.fakes.outside import (
     InMemoryDatasets,
     InMemoryImages,
     InMemoryOnce,
+    InMemoryPrompts,
     InMemoryScores,
     InMemorySettings,
     RecordingBus,
@@ -102,6 +103,7 @@ class World:
         default_factory=lambda: InMemorySettings(agent=json.dumps(AGENT), policy=json.dumps(POLICY))
     )
     datasets: InMemoryDatasets = field(default_factory=lambda: InMemoryDatasets("golden", golden_items()))
+    prompts: InMemoryPrompts = field(default_factory=InMemoryPrompts)
     scores: InMemoryScores = field(default_factory=InMemoryScores)
     bus: RecordingBus = field(default_factory=RecordingBus)
     notifier: RecordingNotifier = field(default_factory=RecordingNotifier)
@@ -116,11 +118,12 @@ class World:
     @property
     def planner(self) -> Planner:
         return Planner(
-            PlanningSettings("dev", REPOSITORY, "golden", "judge.model-1", self.wave_pairs, "https://mcp.test/mcp"),
+            PlanningSettings("dev", REPOSITORY, "golden", "judge.model-1", self.wave_pairs, "https://mcp.test/mcp", 8),
             gates=self.gates,
             releases=self.releases,
             images=self.images,
             datasets=self.datasets,
+            prompts=self.prompts,
             parameters=self.settings,
             evidence=self.evidence,
             clock=self.clock,
@@ -182,6 +185,7 @@ class World:
 
     def publisher(self, render: Callable[..., tuple[str, str]] = lambda *_: ("{}", "<html>")) -> Publisher:
         return Publisher(
+            repository=REPOSITORY,
             gates=self.gates,
             evidence=self.evidence,
             announcer=self.announcer,

@@ -136,3 +136,21 @@ def test_the_linter_of_the_language_finds_nothing(machine: dict[str, Any]) -> No
     # The linter does not know yet that a JSONata machine may compute its waiting times.
     problems = [p for p in Linter.validate(machine) if not re.search(r'Seconds is "\{%.*%\}" but', p)]
     assert problems == []
+
+
+def test_a_plan_that_fails_for_good_is_published_from_the_event_itself() -> None:
+    gate = json.loads((ROOT / "statemachines" / "gate.asl.json").read_text())["States"]
+    (catch,) = gate["Plan Gate"]["Catch"]
+    assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "Publish Verdict")
+    (payload,) = expressions(gate["Publish Verdict"]["Arguments"]["Payload"])
+    for old, new in (("$plan", "plan"), ("$failure", "failure"), ("$states", "states")):
+        payload = payload.replace(old, new)
+    states = {"context": {"Execution": {"Id": "arn:1", "Input": {"id": "e-1"}}}}
+    failure = {"error": "TransientError", "cause": "x"}
+
+    def sent(plan: dict[str, Any], failure: dict[str, str]) -> Any:
+        return jsonata.Jsonata(payload).evaluate({"plan": plan, "failure": failure, "states": states})
+
+    assert sent({"arms": []}, failure) == {"event": {"id": "e-1"}, "execution_arn": "arn:1", "failure": failure}
+    assert sent({"gate_id": "g"}, failure) == {"gate_id": "g", "failure": failure}
+    assert sent({"gate_id": "g"}, {}) == {"gate_id": "g"}

@@ -2,15 +2,15 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from flywheel.domain.outcome import Arm
 from flywheel.domain.releases import gate_id
 from flywheel.errors import InvalidRequestError
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 PRODUCTION = "production"
 
@@ -98,7 +98,7 @@ def _pushed(event: _Event[_EcrDetail], repository: str) -> GateTrigger | NotForU
         return NotForUs(reason=f"image action {detail.action_type} {detail.result} is no successful push")
     if detail.repository_name != repository:
         return NotForUs(reason=f"the repository {detail.repository_name} is not {repository}")
-    if detail.image_digest is None or not _DIGEST.fullmatch(detail.image_digest):
+    if detail.image_digest is None or not DIGEST.fullmatch(detail.image_digest):
         raise InvalidRequestError("the ECR event has no image-digest of the form sha256: and 64 hex digits")
     return GateTrigger(
         gate_id=gate_id(event.time, event.id),
@@ -121,7 +121,7 @@ def _requested(event: _Event[_GateRequestedDetail], repository: str) -> GateTrig
         requested_at=event.time.astimezone(UTC),
         source=detail.reason,
         reference=reference,
-        tag=None if reference == PRODUCTION or _DIGEST.fullmatch(reference) else reference,
+        tag=None if reference == PRODUCTION or DIGEST.fullmatch(reference) else reference,
         prompt=detail.prompt,
         item_ids=detail.item_ids,
         # Judging production itself changes nothing; production with another prompt is a change like any other.
@@ -132,11 +132,11 @@ def _requested(event: _Event[_GateRequestedDetail], repository: str) -> GateTrig
 
 def _image_reference(image: str) -> tuple[str | None, str]:
     """Split `[registry/]name@digest` or `[registry/]name:tag`; a bare tag or digest names no repository."""
-    if _DIGEST.fullmatch(image) or image == PRODUCTION:
+    if DIGEST.fullmatch(image) or image == PRODUCTION:
         return None, image
     name, at, digest = image.partition("@")
     if at:
-        tag_or_digest = digest if _DIGEST.fullmatch(digest) else ""
+        tag_or_digest = digest if DIGEST.fullmatch(digest) else ""
         name = re.sub(r":[^:/]*$", "", name)  # uri:tag@digest: the digest is what counts
     elif "/" in image or ":" in image:
         name, _, tag_or_digest = image.rpartition(":")
@@ -227,8 +227,19 @@ class Failure(_Wire):
 
 
 class PublishRequest(_Wire):
-    gate_id: str = Field(min_length=1)
+    """The gate that ended; or, when planning failed for good, the event and execution that never became a plan."""
+
+    gate_id: str | None = Field(default=None, min_length=1)
+    event: dict[str, Any] | None = None
+    execution_arn: str | None = Field(default=None, min_length=1)
     failure: Failure | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        unplanned = self.event is not None and self.execution_arn is not None and self.failure is not None
+        if (self.gate_id is not None) == unplanned:
+            raise ValueError("either gate_id, or event, execution_arn and failure")
+        return self
 
 
 class PublishReply(_Wire):

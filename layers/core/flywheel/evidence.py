@@ -42,6 +42,11 @@ def verdict_key(gate_id: str) -> str:
     return f"gates/{gate_id}/verdict.json"
 
 
+def failure_key(gate_id: str) -> str:
+    """Key of why a gate broke before anything was decided; only a decision is `verdict.json`."""
+    return f"gates/{gate_id}/failure.json"
+
+
 def report_key(gate_id: str, kind: str) -> str:
     """`kind` is `json` or `html`."""
     return f"gates/{gate_id}/report.{kind}"
@@ -122,6 +127,15 @@ class GateEvidence:
 
     def verdict(self, gate_id: str) -> Verdict | None:
         data = self.document(verdict_key(gate_id))
+        return None if data is None else verdict_from_dict(data)
+
+    def write_failure(self, gate_id: str, verdict: Verdict) -> None:
+        """Write once what a gate ended with that broke before anything was decided."""
+        self.create_document(failure_key(gate_id), verdict_to_dict(verdict))
+
+    def ended_with(self, gate_id: str) -> Verdict | None:
+        """Give the decision, or else why the gate broke before there was one."""
+        data = self.document(verdict_key(gate_id)) or self.document(failure_key(gate_id))
         return None if data is None else verdict_from_dict(data)
 
     def create_document(self, key: str, data: dict[str, Any]) -> dict[str, Any]:

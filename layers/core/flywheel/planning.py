@@ -24,16 +24,17 @@ from flywheel.errors import InvalidRequestError, NotFoundError, PlanRefusedError
 from flywheel.evaluation.instrument import judge_spec
 from flywheel.events import PRODUCTION, ArmMessage, GateTrigger, NotForUs, PlanReply, PromptVersion, parse_trigger
 from flywheel.evidence import GateEvidence
+from flywheel.opening import opened
 from flywheel.ports import (
     Clock,
     DatasetSnapshot,
     DatasetStore,
     GateArm,
     GateRequest,
-    GateRow,
     GateStore,
     Head,
     ImageRegistry,
+    PromptStore,
     ReleaseStore,
     Settings,
 )
@@ -69,6 +70,7 @@ class PlanningSettings:
     judge_model_id: str
     wave_pairs: int
     mcp_url: str
+    concurrency: int
 
 
 class Planner:
@@ -82,6 +84,7 @@ class Planner:
         releases: ReleaseStore,
         images: ImageRegistry,
         datasets: DatasetStore,
+        prompts: PromptStore,
         parameters: Settings,
         evidence: GateEvidence,
         clock: Clock,
@@ -91,6 +94,7 @@ class Planner:
         self._releases = releases
         self._images = images
         self._datasets = datasets
+        self._prompts = prompts
         self._parameters = parameters
         self._evidence = evidence
         self._clock = clock
@@ -105,16 +109,7 @@ class Planner:
         trigger = parse_trigger(event, self._settings.repository)
         if isinstance(trigger, NotForUs):
             return PlanReply(action="skip", gate_id=""), trigger.reason
-        row = self._gates.open(
-            GateRow(
-                gate_id=trigger.gate_id,
-                execution_arn=execution_arn,
-                trigger=trigger.source,
-                started=self._clock.now(),
-                requested_at=trigger.requested_at.isoformat(),
-                tag=trigger.tag,
-            )
-        )
+        row = self._gates.open(opened(trigger, execution_arn, self._clock.now()))
         if row.execution_arn != execution_arn:
             return PlanReply(action="skip", gate_id=trigger.gate_id), f"{row.execution_arn} carries this gate out"
         if row.refused:
@@ -166,10 +161,11 @@ class Planner:
             promote=trigger.promote and trigger.item_ids is None,
             annotate=trigger.annotate,
             revision=revision,
+            concurrency=self._settings.concurrency,
         )
 
     def _check(self, plan: GatePlan, trigger: GateTrigger) -> None:
-        """Refuse what the policy's caps do not allow; the day's count comes last, so that a refused gate costs none."""
+        """Refuse what the policy's caps do not allow; the day's count comes late, so that a refused gate costs none."""
         policy = plan.policy
         if len(plan.items) < policy.minimum_items:
             raise RefusedError(
@@ -190,11 +186,9 @@ class Planner:
                 observed=cost,
                 required=policy.usd_per_gate,
             )
+        mine = GateRequest(plan.gate_id, trigger.requested_at, trigger.event_id)
         if plan.promote:
-            mine = GateRequest(plan.gate_id, trigger.requested_at, trigger.event_id)
-            newest = self._releases.note_request(mine)
-            if newest.gate_id != plan.gate_id:
-                raise RefusedError("superseded", f"gate {newest.gate_id} was asked for later and decides instead")
+            self._not_superseded(mine, self._releases.newest_request())
         day = f"{self._clock.now().astimezone(UTC):%Y-%m-%d}"
         if not self._gates.count(plan.gate_id, day, policy.gates_per_day):
             raise RefusedError(
@@ -202,6 +196,15 @@ class Planner:
                 f"{policy.gates_per_day} gates were planned on {day} (UTC) already: wait or raise gates_per_day",
                 required=float(policy.gates_per_day),
             )
+        if plan.promote:
+            # After the caps: a gate that is refused must not take the right to promote from one that runs.
+            self._not_superseded(mine, self._releases.note_request(mine))
+
+    def _not_superseded(self, mine: GateRequest, newest: GateRequest | None) -> None:
+        if newest is None or newest.gate_id == mine.gate_id:
+            return
+        if (newest.requested_at, newest.event_id) > (mine.requested_at, mine.event_id):
+            raise RefusedError("superseded", f"gate {newest.gate_id} was asked for later and decides instead")
 
     def _candidate(self, trigger: GateTrigger, head: Head) -> tuple[Candidate, str | None]:
         if trigger.reference == PRODUCTION:
@@ -232,7 +235,20 @@ class Planner:
             runtime_environment(candidate, Surroundings("", "", self._settings.mcp_url, "", ""))
         except InvalidRequestError as error:
             raise RefusedError("invalid_agent_settings", str(error)) from error
+        self._has_prompt(candidate)
         return candidate, revision
+
+    def _has_prompt(self, candidate: Candidate) -> None:
+        """A prompt that is not there would make every answer an error, as if the image were bad."""
+        if candidate.prompt_name is None or candidate.prompt_version is None:
+            return
+        named = f"{candidate.prompt_name}:{candidate.prompt_version}"
+        try:
+            self._prompts.text(candidate.prompt_name, candidate.prompt_version)
+        except NotFoundError as error:
+            raise RefusedError("prompt_not_found", f"Langfuse has no prompt {named}") from error
+        except InvalidRequestError as error:
+            raise RefusedError("prompt_invalid", f"the prompt {named} cannot be used: {error}") from error
 
     def _agent_settings(self) -> AgentSettings:
         text = self._parameters.text("agent")

@@ -13,6 +13,7 @@ from flywheel.domain.candidate import Candidate
 from flywheel.domain.gate import VerdictKind
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import Arm
+from flywheel.domain.verdict import NOTES
 
 
 class Clock(Protocol):
@@ -217,7 +218,8 @@ class GateArm:
 class GateRow:
     """The record of one gate: what people and the other functions look it up by.
 
-    `reasons` are reason codes, the first one naming what is really wrong; `refused`: it never started.
+    `reasons` are reason codes, the first one naming what is really wrong, and notes among them (`against` and `notes`
+    tell them apart); `refused`: it never started.
     """
 
     gate_id: str
@@ -236,6 +238,16 @@ class GateRow:
     promotion: Promotion | None = None
     ended: datetime | None = None
     report_key: str | None = None
+
+    @property
+    def against(self) -> tuple[str, ...]:
+        """Codes that speak against the candidate or the gate; none for a PASS."""
+        return tuple(code for code in self.reasons or self.refused if code not in NOTES)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Codes that are for the record only."""
+        return tuple(code for code in self.reasons if code in NOTES)
 
 
 class GateStore(Protocol):

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from flywheel.domain.gate import Reason, Verdict
 from flywheel.domain.outcome import TrialRecord
@@ -12,6 +12,7 @@ from flywheel.domain.plan import GatePlan
 from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.events import Failure, PublishReply
 from flywheel.evidence import GateEvidence, report_key
+from flywheel.opening import opened_unplanned
 from flywheel.ports import Clock, EventBus, GateRow, GateStore, Notifier, Promotion
 
 _CAUSE_LIMIT = 300
@@ -93,7 +94,8 @@ class Announcer:
             "gate_id": row.gate_id,
             "execution_arn": row.execution_arn,
             "verdict": verdict,
-            "reasons": list(row.reasons),
+            "reasons": list(row.against),
+            "notes": list(row.notes),
             "promoted": row.promoted,
             "image_digest": row.digest,
             "image_tag": row.tag,
@@ -108,14 +110,15 @@ class Announcer:
 
 
 def _letter(environment: str, row: GateRow, message: str) -> tuple[str, str]:
-    what = row.tag or (row.digest or "image")[:19]
+    what = "production, every night" if row.trigger == "nightly" else row.tag or (row.digest or "image")[:19]
     state = "promoted" if row.promoted else "not promoted"
     lines = [
         f"Gate {row.gate_id} ({environment}): {row.verdict}, {state}.",
         message,
         f"Image: {row.digest or 'unknown'}" + (f" (tag {row.tag})" if row.tag else ""),
-        f"Reasons: {', '.join(row.reasons) or 'none'}",
-        f"Report: flywheel gate report {row.gate_id}",
+        f"Reasons: {', '.join(row.against) or 'none'}",
+        f"Notes: {', '.join(row.notes)}" if row.notes else "",
+        f"Report: flywheel gate report {row.gate_id}" if row.report_key else f"More: flywheel gate show {row.gate_id}",
     ]
     return f"[{environment}] {row.verdict}: {what}", "\n".join(line for line in lines if line)
 
@@ -126,6 +129,7 @@ class Publisher:
     def __init__(
         self,
         *,
+        repository: str,
         gates: GateStore,
         evidence: GateEvidence,
         announcer: Announcer,
@@ -133,12 +137,27 @@ class Publisher:
         clock: Clock,
         warn: Callable[[str], None],
     ) -> None:
+        self._repository = repository
         self._gates = gates
         self._evidence = evidence
         self._announcer = announcer
         self._render = render
         self._clock = clock
         self._warn = warn
+
+    def publish_unplanned(self, event: Mapping[str, Any], execution_arn: str, failure: Failure) -> PublishReply:
+        """End a gate whose planning failed for good, so that no push goes without a trace.
+
+        It may have no record yet: whatever broke may have broken before there was one.
+        """
+        row = opened_unplanned(event, self._repository, execution_arn, self._clock.now())
+        if row is None:
+            return PublishReply(verdict="INCONCLUSIVE", promoted=False, report_key=None)
+        # By execution first: an event that cannot be read may give another id at another time.
+        row = self._gates.by_execution(execution_arn) or self._gates.open(row)
+        if row.execution_arn != execution_arn:  # another execution carries this event out, and says how it ends
+            return PublishReply(verdict=row.verdict or "INCONCLUSIVE", promoted=row.promoted, report_key=row.report_key)
+        return self.publish(row.gate_id, failure)
 
     def publish(self, gate_id: str, failure: Failure | None) -> PublishReply:
         """End the gate, write its report, announce it.
@@ -150,7 +169,8 @@ class Publisher:
         row = self._gates.get(gate_id)
         if row is None:
             raise NotFoundError(f"no gate {gate_id}")
-        verdict = final_outcome(self._evidence.verdict(gate_id), failure, row.promotion)
+        decided = self._evidence.verdict(gate_id)
+        verdict = final_outcome(decided, failure, row.promotion)
         if verdict.kind is None:
             raise InvalidRequestError(f"the verdict file of gate {gate_id} holds an open verdict")
         # The record first: whatever happens to the report, the verdict is known.
@@ -164,9 +184,11 @@ class Publisher:
         )
         if row.verdict != verdict.kind:  # ended before, by somebody else: that outcome stands
             verdict = Verdict(row.verdict, tuple(Reason(code, "") for code in row.reasons))
+        if decided is None:  # broke before anything was decided: why is evidence too
+            self._evidence.write_failure(gate_id, verdict)
         key = row.report_key or self._report(gate_id, verdict, row)
         row = self._gates.get(gate_id) or row
-        first = next((reason.message for reason in verdict.reasons if reason.message), "")
+        first = next((reason.message for reason in verdict.against if reason.message), "")
         self._announcer.announce(row, first)
         return PublishReply(
             verdict=row.verdict or verdict.kind or "INCONCLUSIVE", promoted=row.promoted, report_key=key
@@ -176,7 +198,7 @@ class Publisher:
         """Write the report if there is a plan to report on; give its key."""
         plan = self._evidence.planned(gate_id)
         if plan is None:
-            self._warn(f"gate {gate_id} was refused before it had a plan: no report")
+            self._warn(f"gate {gate_id} ended before it had a plan: no report")
             return None
         try:
             records, _ = self._evidence.results(gate_id)

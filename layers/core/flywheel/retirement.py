@@ -58,7 +58,7 @@ class Retirer:
         )
         self._production.abandon(row.gate_id, row.promotion)
         left = [arm for arm in row.arms if not self._retire_arm(row, arm)]
-        self._announcer.announce(ended)
+        self._announcer.announce(ended, f"Its execution ended {change.status}: {change.execution_arn}")
         return self._reply(gone=not left)
 
     def _retire_arm(self, row: GateRow, arm: Arm) -> bool:

@@ -316,3 +316,40 @@ def test_a_malformed_event_says_what_is_wrong(event: Any) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         parse_trigger(event, REPOSITORY)
     assert 10 < len(str(caught.value)) < 3000
+
+
+def test_a_refused_push_is_known_by_its_digest_all_the_same() -> None:
+    world = World()
+    world.settings.texts["policy"] = "{not json"
+    reply, _ = world.planner.plan(ecr_event(), "arn:execution:1")
+    assert world.gates.rows[reply.gate_id].digest == DIGEST
+
+
+def test_a_push_that_the_days_cap_refuses_does_not_supersede_the_gate_that_runs() -> None:
+    world = World()
+    world.settings.texts["policy"] = json.dumps(POLICY | {"gates_per_day": 1})
+    running = world.plan(ecr_event("first", time="2026-11-23T11:59:00Z"), "arn:1")
+    refused, _ = world.planner.plan(ecr_event("second", time="2026-11-23T11:59:10Z"), "arn:2")
+    assert verdict_of(world, refused.gate_id)[1] == "gates_per_day"
+    newest = world.releases.newest_request()
+    assert newest is not None
+    assert newest.gate_id == running
+
+
+def test_the_plan_states_the_concurrency_at_which_latency_is_measured() -> None:
+    world = World()
+    assert world.evidence.plan(world.plan()).concurrency == 8
+
+
+@pytest.mark.parametrize(("lack", "code"), [("missing", "prompt_not_found"), ("chats", "prompt_invalid")])
+@pytest.mark.parametrize("of", ["request", "settings"])
+def test_a_prompt_that_cannot_be_used_is_refused_and_no_image_is_blamed(lack: str, code: str, of: str) -> None:
+    world = World()
+    getattr(world.prompts, lack).add(("docs", 4))
+    prompt = {"name": "docs", "version": 4}
+    if of == "settings":
+        world.settings.texts["agent"] = json.dumps({"model_id": "m", "prompt": prompt})
+    event = requested_event(prompt=prompt) if of == "request" else ecr_event()
+    reply, why = world.planner.plan(event, "arn:execution:1")
+    assert verdict_of(world, reply.gate_id) == ("INCONCLUSIVE", code)
+    assert "docs:4" in why

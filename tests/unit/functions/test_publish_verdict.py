@@ -4,15 +4,18 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from flywheel.domain.gate import Reason, Verdict
 from flywheel.errors import DeploymentFailedError, NotFoundError, TransientError
-from flywheel.events import Failure
+from flywheel.events import Failure, PublishRequest
+from flywheel.evidence import verdict_key, verdict_to_dict
 from flywheel.ports import Promotion
 from flywheel.publication import final_outcome
+from flywheel.report.wording import headline, next_step
 from functions.publish_verdict.app import make_render
 from tests.fakes.clock import NOON
-from tests.fakes.world import World, ecr_event
+from tests.fakes.world import DIGEST, World, ecr_event
 
 PASS = Verdict("PASS")
 FAIL = Verdict("FAIL", (Reason("minimum", "too low"),))
@@ -171,3 +174,111 @@ def test_the_real_report_is_rendered_from_the_evidence(promotion: Promotion | No
     data = json.loads(world.objects.objects[f"gates/{gate}/report.json"])
     assert data["verdict"] == "PASS"
     assert "a model server" in world.objects.objects[reply.report_key].decode()
+
+
+# --- planning that failed for good ----------------------------------------------------------------------------------
+
+LANGFUSE_DOWN = Failure(error="TransientError", cause=cause("Langfuse does not answer"))
+
+
+def test_a_push_whose_planning_failed_for_good_is_recorded_and_told() -> None:
+    world = World()
+    reply = world.publisher().publish_unplanned(ecr_event(), "arn:execution:1", LANGFUSE_DOWN)
+    (row,) = world.gates.rows.values()
+    assert (reply.verdict, reply.promoted, reply.report_key) == ("INCONCLUSIVE", False, None)
+    assert (row.status, row.verdict, row.reasons) == ("ended", "INCONCLUSIVE", ("TransientError",))
+    assert (row.tag, row.digest, row.execution_arn) == ("v1", DIGEST, "arn:execution:1")
+    assert world.bus.types == ["GateInconclusive"]
+    assert world.bus.events[0][1]["image_digest"] == DIGEST
+    assert "Langfuse does not answer" in world.notifier.letters[0][1]
+    ended = world.evidence.ended_with(row.gate_id)
+    assert ended is not None
+    assert ended.reasons[0].message == "Langfuse does not answer"
+    assert world.evidence.verdict(row.gate_id) is None
+
+
+def test_a_record_that_planning_had_opened_already_is_the_one_that_ends() -> None:
+    world = World()
+    world.datasets.down = True
+    with pytest.raises(TransientError):
+        world.planner.plan(ecr_event(), "arn:execution:1")
+    world.publisher().publish_unplanned(ecr_event(), "arn:execution:1", LANGFUSE_DOWN)
+    assert [row.status for row in world.gates.rows.values()] == ["ended"]
+
+
+@pytest.mark.parametrize("event", [ecr_event(), ecr_event() | {"detail": {}}, {"detail-type": "GateRequested"}])
+def test_telling_an_unplanned_gate_again_changes_nothing(event: dict[str, Any]) -> None:
+    world = World()
+    for _ in range(2):
+        world.publisher().publish_unplanned(event, "arn:execution:1", LANGFUSE_DOWN)
+        world.clock.advance(90)
+    assert len(world.gates.rows) == 1
+    assert world.bus.types == ["GateInconclusive"]
+    assert len(world.notifier.letters) == 1
+
+
+def test_a_second_delivery_that_cannot_be_planned_leaves_the_gate_to_the_first() -> None:
+    world = World()
+    gate = world.plan()
+    world.publisher().publish_unplanned(ecr_event(), "arn:execution:2", LANGFUSE_DOWN)
+    assert world.gates.rows[gate].status == "running"
+    assert world.bus.types == []
+
+
+def test_an_event_that_cannot_be_read_shows_as_a_gate_all_the_same() -> None:
+    world = World()
+    event = ecr_event() | {"detail": {"action-type": "PUSH"}}
+    failure = Failure(error="InvalidRequestError", cause=cause("not a valid ECR Image Action event"))
+    world.publisher().publish_unplanned(event, "arn:execution:1", failure)
+    (row,) = world.gates.rows.values()
+    assert (row.trigger, row.reasons) == ("unreadable", ("InvalidRequestError",))
+    assert row.requested_at.startswith("2026-11-23T11:59:00")
+
+
+def test_an_event_that_is_not_ours_leaves_no_gate() -> None:
+    world = World()
+    event = ecr_event()
+    event["detail"]["repository-name"] = "another"
+    world.publisher().publish_unplanned(event, "arn:execution:1", LANGFUSE_DOWN)
+    assert (world.gates.rows, world.bus.types) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"event": {}},
+        {"event": {}, "execution_arn": "arn:1"},
+        {"gate_id": "g", "event": {}, "execution_arn": "arn:1", "failure": {"error": "X"}},
+    ],
+)
+def test_a_message_that_names_no_gate_or_two_is_refused(message: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        PublishRequest.model_validate(message)
+
+
+# --- notes ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_only_for_the_record_is_never_told_as_a_reason() -> None:
+    world = World()
+    gate = world.passed()
+    world.promote(gate)
+    verdict = Verdict("PASS", (Reason("cost_unknown", "no price"), Reason("must_pass_muted", "item p-1 is muted")))
+    world.objects.objects[verdict_key(gate)] = json.dumps(verdict_to_dict(verdict)).encode()
+    world.publisher(make_render(None, [], "production")).publish(gate, None)
+    detail = world.bus.events[-1][1]
+    assert (detail["reasons"], detail["notes"]) == ([], ["cost_unknown", "must_pass_muted"])
+    assert "Reasons: none\nNotes: cost_unknown, must_pass_muted" in world.notifier.letters[0][1]
+    report = json.loads(world.objects.objects[f"gates/{gate}/report.json"])
+    assert report["headline"] == "Every requirement of the policy is met."
+    assert report["reasons"] == []
+    assert [note["code"] for note in report["notes"]] == ["cost_unknown", "must_pass_muted"]
+    page = world.objects.objects[f"gates/{gate}/report.html"].decode()
+    assert page.count("For the record:") == 2
+
+
+def test_a_failed_gate_has_its_reason_in_front_of_every_note() -> None:
+    verdict = Verdict("FAIL", (Reason("cost_unknown", "no price"), Reason("minimum", "too low")))
+    assert headline(verdict) == "too low"
+    assert "failed items" in next_step(verdict, promoted=False)

@@ -142,3 +142,14 @@ def test_a_status_event_is_worked_on_until_all_is_gone() -> None:
 def test_a_status_event_that_runs_out_of_time_is_delivered_again() -> None:
     with pytest.raises(TransientError):
         until_gone(lambda: RetireReply(gone=False, wait_s=2), lambda: 21.0, lambda _: None)
+
+
+def test_people_hear_of_a_gate_whose_execution_was_stopped() -> None:
+    world = World()
+    gate = world.plan()
+    for _ in range(2):
+        world.retirer.execution_ended(ended("ABORTED"))
+    ((subject, text),) = world.notifier.letters
+    assert subject == "[dev] INCONCLUSIVE: v1"
+    assert "ABORTED" in text
+    assert f"flywheel gate show {gate}" in text

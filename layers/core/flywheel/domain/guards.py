@@ -24,12 +24,11 @@ from flywheel.domain.policy import GatePolicy
 from flywheel.domain.quantile import P95, percentile
 from flywheel.domain.records import agent_errored, candidate_records
 from flywheel.domain.reliability import passes
-from flywheel.domain.verdict import MOST_ITEMS, Reason, Verdict, VerdictKind
+from flywheel.domain.verdict import MOST_ITEMS, NOTES, Reason, Verdict, VerdictKind
 
 # In the order in which reasons are named: the first one is what is really wrong. An agent that errs or is slow is
 # that first of all, whatever its answers were worth.
 _FAILING = ("error_rate", "latency_p95_ms", "minimum", "slice_minimum", "must_pass", "cost_per_item_usd")
-_RECORDED_ONLY = ("must_pass_muted", "cost_unknown")
 
 
 def check_guards(
@@ -70,8 +69,8 @@ def final_verdict(decision: Verdict, guard_reasons: Sequence[Reason]) -> Verdict
         raise ValueError("the gate is still open: there is no decision to lower")
     order = {code: rank for rank, code in enumerate(_FAILING)}
     failing = sorted((r for r in guard_reasons if r.code in order), key=lambda r: order[r.code])
-    recorded = [r for r in guard_reasons if r.code in _RECORDED_ONLY]
-    unknown = [r for r in guard_reasons if r.code not in order and r.code not in _RECORDED_ONLY]
+    recorded = [r for r in guard_reasons if r.code in NOTES]
+    unknown = [r for r in guard_reasons if r.code not in order and r.code not in NOTES]
     if decision.kind == "FAIL":
         return Verdict("FAIL", _once([*decision.reasons, *failing, *recorded]), decision.estimates)
     if decision.kind == "INCONCLUSIVE":

@@ -59,7 +59,10 @@ class MutedItem:
 
 @dataclass(frozen=True, slots=True)
 class GatePlan:
-    """Content of `plan.json`. `incumbent_release`: the release to compare-and-set on; None: first gate ever."""
+    """Content of `plan.json`. `incumbent_release`: the release to compare-and-set on; None: first gate ever.
+
+    `concurrency`: most invocations at once, over both arms: what latencies are measured at.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -79,6 +82,7 @@ class GatePlan:
     promote: bool = True
     annotate: bool = False
     revision: str | None = None
+    concurrency: int | None = None
 
     def arm(self, arm: Arm) -> ArmPlan | None:
         return next((a for a in self.arms if a.arm == arm), None)

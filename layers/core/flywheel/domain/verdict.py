@@ -46,6 +46,10 @@ class Reason:
     items: tuple[str, ...] = ()
 
 
+# Codes that are put on record and speak against nobody: whoever shows a verdict tells them apart from its reasons.
+NOTES = frozenset({"must_pass_muted", "cost_unknown", "clean_up_failed"})
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`kind` is None while the gate is open. `estimates` maps a name to numbers, for the report."""
@@ -53,6 +57,15 @@ class Verdict:
     kind: VerdictKind | None
     reasons: tuple[Reason, ...] = ()
     estimates: dict[str, Any] | None = None
+
+    @property
+    def against(self) -> tuple[Reason, ...]:
+        """Reasons that are no notes: a PASS has none."""
+        return tuple(reason for reason in self.reasons if reason.code not in NOTES)
+
+    @property
+    def notes(self) -> tuple[Reason, ...]:
+        return tuple(reason for reason in self.reasons if reason.code in NOTES)
 
 
 # A reason names the items behind it for people to look at, not the whole dataset.

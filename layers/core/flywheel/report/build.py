@@ -10,7 +10,7 @@ from typing import Any
 from flywheel.domain.outcome import Arm, TrialRecord
 from flywheel.domain.plan import ArmPlan, GatePlan
 from flywheel.domain.reliability import item_reliability, passes
-from flywheel.domain.verdict import Verdict
+from flywheel.domain.verdict import Reason, Verdict
 from flywheel.report.failures import failed_items
 from flywheel.report.figures import arm_figures, differences, error_rows, metric_rows, named
 from flywheel.report.model import (
@@ -63,7 +63,6 @@ def build_report(
     evaluated = {r.key.item_id for r in distinct}
     named_items = {item for reason in verdict.reasons for item in reason.items}
     failed, omitted = failed_items(plan, distinct, named_items, trace_url)
-    reason_rows = tuple(_reason_row(verdict, n) for n in range(len(verdict.reasons)))
     figures = tuple(arm_figures(distinct, arm) for arm in arms)
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -73,7 +72,8 @@ def build_report(
         headline=shorten(headline(verdict), REASON_TEXT),
         meaning=meaning(verdict.kind, promoted=promoted),
         next_step=next_step(verdict, promoted=promoted),
-        reasons=reason_rows,
+        reasons=tuple(map(_reason_row, verdict.against)),
+        notes=tuple(map(_reason_row, verdict.notes)),
         promoted=promoted,
         promotion=promotion or _derived_promotion(plan, verdict, promoted=promoted),
         trigger_source=plan.trigger.source,
@@ -102,6 +102,7 @@ def build_report(
         errors=error_rows(distinct),
         error_budget=plan.policy.maximum_error_rate,
         latency_budget_ms=plan.policy.latency_p95_ms,
+        concurrency=plan.concurrency,
         cost_budget_usd=plan.policy.cost_per_item_usd,
         reliability=tuple(row for arm in arms if (row := reliability(plan, distinct, arm)) is not None),
         differences=differences(plan, distinct),
@@ -120,8 +121,7 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _reason_row(verdict: Verdict, number: int) -> ReasonRow:
-    reason = verdict.reasons[number]
+def _reason_row(reason: Reason) -> ReasonRow:
     items, omitted = named(reason.items)
     return ReasonRow(
         code=reason.code,

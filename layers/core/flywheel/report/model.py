@@ -226,7 +226,11 @@ class MutedRow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole report. `failed_omitted`: failed items beyond the limit, which are in the results only."""
+    """The whole report. `failed_omitted`: failed items beyond the limit, which are in the results only.
+
+    `reasons` speak against the verdict being a PASS, `notes` are for the record. `concurrency` is how many invocations
+    ran at once at most while the latencies were measured; None: not stated (an older gate).
+    """
 
     schema_version: int
     gate_id: str
@@ -236,6 +240,7 @@ class Report:
     meaning: str
     next_step: str
     reasons: tuple[ReasonRow, ...]
+    notes: tuple[ReasonRow, ...]
     promoted: bool
     promotion: Promotion
     trigger_source: str
@@ -264,6 +269,7 @@ class Report:
     errors: tuple[ErrorRow, ...]
     error_budget: float
     latency_budget_ms: int | None
+    concurrency: int | None
     cost_budget_usd: float | None
     reliability: tuple[ReliabilityRow, ...]
     differences: tuple[ItemDifference, ...]

@@ -26,6 +26,10 @@ class Wording:
 _LOOK_AT_ITEMS = "Open the failed items in this report: question, expected facts, answer and trace stand side by side."
 _RUN_AGAIN = "Nothing is known about the candidate: start the gate again with `flywheel gate start`."
 
+_BROKEN = Wording(
+    "The gate itself broke", "Read the message and the execution of the state machine; then start the gate again."
+)
+
 _WORDINGS = {
     "minimum": Wording("Score under its minimum", _LOOK_AT_ITEMS),
     "slice_minimum": Wording("Score of a slice under its minimum", _LOOK_AT_ITEMS),
@@ -64,15 +68,17 @@ _WORDINGS = {
         "Read the message; then check the image's architecture (arm64), its size and the candidate's role.",
     ),
     "promotion_failed": Wording("The promotion failed", "Production is as it was. Read the message and push again."),
-    "gate_failed": Wording(
-        "The gate itself broke", "Read the message and the execution of the state machine; then start the gate again."
-    ),
+    "gate_failed": _BROKEN,
     "undecided": Wording("Undecided", "The evidence does not settle it either way. " + _RUN_AGAIN),
     "must_pass_muted": Wording("A muted regression test failed", "Nothing now; it counts again after its date."),
     "cost_unknown": Wording("The cost is not known", "Add the model to `prices.json` so that its budget is checked."),
     "cost_cap": Wording("Too expensive to start", "See `flywheel gate plan`; raise usd_per_gate or use fewer items."),
     "gates_per_day": Wording("Too many gates today", "Wait for the next UTC day, or raise gates_per_day."),
     "image_not_found": Wording("The image is not there", "Push it first: `flywheel push`."),
+    "prompt_not_found": Wording(
+        "The prompt is not there", "Name a prompt and version that Langfuse has: `flywheel gate start --prompt`."
+    ),
+    "prompt_invalid": Wording("The prompt cannot be used", "Make it a text prompt in Langfuse: a new version."),
     "no_production": Wording("Nothing is in production", "Push an image first: `flywheel push`."),
     "invalid_policy": Wording(
         "The policy is invalid", "Correct the SSM parameter `policy`, then start the gate again."
@@ -82,8 +88,10 @@ _WORDINGS = {
     "dataset_missing": Wording("The dataset is missing", "Import it: `flywheel dataset import FILE`."),
     "dataset_invalid": Wording("The dataset is invalid", "Correct the item in Langfuse, then start the gate again."),
     "unknown_items": Wording("Items are not known", "`flywheel dataset list` shows what there is."),
-    "aborted": Wording("The gate was stopped", _RUN_AGAIN),
-    "timed_out": Wording("The gate ran out of time", _RUN_AGAIN),
+    "execution_aborted": Wording("The gate was stopped", _RUN_AGAIN),
+    "execution_timed_out": Wording("The gate ran out of time", _RUN_AGAIN),
+    "execution_failed": _BROKEN,
+    "clean_up_failed": Wording("A runtime is still being deleted", "Nothing now: the sweep goes on with it."),
 }
 
 _MEANING: dict[tuple[VerdictKind, bool], str] = {
@@ -98,15 +106,18 @@ _MEANING: dict[tuple[VerdictKind, bool], str] = {
 
 def wording(code: str) -> Wording:
     """Words for a reason's code; a code that nobody gave words to is shown as it is."""
-    # An error's class name, which a state machine gives as the code, is not taken apart.
-    title = code.replace("_", " ").capitalize() if code.islower() else code
-    return _WORDINGS.get(code) or Wording(title or "No code", _LOOK_AT_ITEMS)
+    if code in _WORDINGS:
+        return _WORDINGS[code]
+    if code.islower():
+        return Wording(code.replace("_", " ").capitalize(), _LOOK_AT_ITEMS)
+    # An error's class name, which a state machine gives as the code, is not taken apart. The gate broke there.
+    return Wording(code or "No code", _BROKEN.next_step)
 
 
 def headline(verdict: Verdict) -> str:
-    """The first reason in plain words; without one, what the verdict says by itself."""
-    if verdict.reasons:
-        return first_words(verdict.reasons[0])
+    """The first reason in plain words; without one, what the verdict says by itself. A note is no reason."""
+    if verdict.against:
+        return first_words(verdict.against[0])
     if verdict.kind == "PASS":
         return "Every requirement of the policy is met."
     return "No reason was recorded for this verdict."
@@ -127,7 +138,7 @@ def next_step(verdict: Verdict, *, promoted: bool) -> str:
         return "Nothing to do. `flywheel gate rollback` brings the previous release back if you need it."
     if verdict.kind == "PASS":
         return "See under promotion why it was left out; `flywheel gate start` judges the same digest again."
-    return wording(verdict.reasons[0].code).next_step if verdict.reasons else _RUN_AGAIN
+    return wording(verdict.against[0].code).next_step if verdict.against else _RUN_AGAIN
 
 
 def choice_text(choice: str) -> str:
