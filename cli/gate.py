@@ -16,7 +16,10 @@ from cli.session import Session
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Judge an image, and look at judgements.")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-GateId = Annotated[str, typer.Argument(help="A gate's id, the 8 characters it ends in, or `latest`.")]
+GateId = Annotated[
+    str,
+    typer.Argument(help="A gate's id or the 8 characters it ends in, an image's digest or `TAG@digest`, or `latest`."),
+]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds to watch at most.")]
 
 
@@ -57,7 +60,9 @@ def watch(
 ) -> None:
     """Follow a gate until its verdict. Exit code 0 PASS, 1 FAIL, 2 INCONCLUSIVE or an error.
 
-    Example: `flywheel gate watch latest`
+    A digest names the newest gate of that image; `TAG@digest`, which `flywheel push` prints, that push's gate alone.
+
+    Example: `flywheel gate watch sha256:0123456789ab`
     """
     from cli import gate_watch  # noqa: PLC0415 - what `--help` does not need
 

@@ -1,5 +1,6 @@
 """Records of gates -> tables and lines at the terminal; reports -> files."""
 
+import re
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -11,23 +12,26 @@ from rich.table import Table
 
 from cli.problems import CommandError
 from cli.session import Session
+from flywheel.domain.verdict import NOTES, Reason, Verdict
 from flywheel.errors import NotFoundError
 from flywheel.evidence import GateEvidence, report_key, verdict_to_dict
 from flywheel.ports import GateRow, Release
 from flywheel.report.plots import seconds
 from flywheel.report.render import measure
 from flywheel.report.text import one_line
-from flywheel.report.wording import wording
+from flywheel.report.wording import headline, next_step, wording
 
 STYLES = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold magenta", "running": "cyan"}
 _SEARCHED = 200
 _SHORT_ID = 8
+# A digest, whole or cut, names the newest gate of an image; with the tag of a push in front, that push's gate alone.
+_IMAGE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}@)?sha256:[0-9a-f]{7,64}")
 # Room for a whole id: it is what people copy.
 _GATE_ID = 26
 
 
 def find_gate(session: Session, gate_id: str) -> GateRow:
-    """The gate of that id, of the id that ends in it, or the newest for `latest`.
+    """The gate of that id, of the id that ends in it, of that image, or the newest for `latest`.
 
     Raises:
         CommandError: there is none.
@@ -44,6 +48,10 @@ def look_up(session: Session, gate_id: str) -> GateRow | None:
     """As `find_gate`, but None when there is none (yet)."""
     if gate_id == "latest":
         return next(iter(session.gates.recent(1)), None)
+    if _IMAGE.fullmatch(gate_id):
+        tag, _, digest = gate_id.rpartition("@")
+        rows = (r for r in session.gates.recent(_SEARCHED) if (r.digest or "").startswith(digest))
+        return next((r for r in rows if tag in {"", r.tag}), None)
     row = session.gates.get(gate_id)
     if row is not None:
         return row
@@ -61,7 +69,8 @@ def row_to_dict(row: GateRow) -> dict[str, Any]:
         "status": row.status,
         "verdict": row.verdict,
         "promoted": row.promoted,
-        "reasons": list(row.reasons or row.refused),
+        "reasons": list(row.against),
+        "notes": list(row.notes),
         "digest": row.digest,
         "tag": row.tag,
         "trigger": row.trigger,
@@ -95,7 +104,7 @@ def gates_table(rows: list[GateRow]) -> Table:
         table.add_column(name, overflow="fold", min_width=_GATE_ID if name == "gate" else None)
     for row in rows:
         took = duration_s(row)
-        codes = row.reasons or row.refused
+        codes = row.against
         table.add_row(
             row.gate_id,
             escape(one_line(row.tag or short_digest(row.digest), 40)),
@@ -116,12 +125,21 @@ def verdict_of(session: Session, row: GateRow) -> dict[str, Any] | None:
     """The verdict with its reasons: of the report when there is one, else as it was decided; None: none yet."""
     evidence = GateEvidence(session.objects)
     if (report := evidence.document(report_key(row.gate_id, "json"))) is not None:
-        return {name: report.get(name) for name in ("verdict", "headline", "meaning", "next_step", "reasons")}
-    verdict = evidence.verdict(row.gate_id)
+        return {name: report.get(name) for name in ("verdict", "headline", "meaning", "next_step", "reasons", "notes")}
+    verdict = evidence.ended_with(row.gate_id)
     if verdict is None:
+        # Stopped before there was any evidence: the record has the codes.
+        verdict = Verdict(row.verdict, tuple(Reason(code, wording(code).title) for code in row.against))
+    if verdict.kind is None:
         return None
-    plain = verdict_to_dict(verdict)
-    return {"verdict": plain["kind"], "reasons": plain["reasons"]}
+    plain = verdict_to_dict(verdict)["reasons"]
+    return {
+        "verdict": verdict.kind,
+        "headline": headline(verdict),
+        "next_step": next_step(verdict, promoted=row.promoted),
+        "reasons": [reason for reason in plain if reason["code"] not in NOTES],
+        "notes": [reason for reason in plain if reason["code"] in NOTES],
+    }
 
 
 def reasons_table(reasons: list[dict[str, Any]]) -> Table:
@@ -153,9 +171,8 @@ def print_gate(console: Console, row: GateRow, verdict: dict[str, Any] | None) -
 
     say(f"{styled(state_word(row))}  {row.gate_id}")
     reasons = list((verdict or {}).get("reasons") or ())
-    headline = (verdict or {}).get("headline") or (reasons[0].get("message") if reasons else None)
-    if headline:
-        say(escape(one_line(str(headline), 300)))
+    if said := (verdict or {}).get("headline"):
+        say(escape(one_line(str(said), 300)))
     took = duration_s(row)
     say(f"image       {escape(row.tag or '-')}  {row.digest or '?'}")
     say(f"trigger     {escape(row.trigger)}, requested {row.requested_at}")
@@ -163,6 +180,8 @@ def print_gate(console: Console, row: GateRow, verdict: dict[str, Any] | None) -
     say(f"production  {'yes, this image' if row.promoted else 'not changed'}")
     if reasons:
         console.print(reasons_table(reasons))
+    for note in (verdict or {}).get("notes") or ():
+        say(f"for the record: {escape(one_line(str(note.get('message')), 300))}")
     if verdict and verdict.get("next_step"):
         say(f"next: {escape(str(verdict['next_step']))}")
     if row.report_key:
@@ -181,8 +200,9 @@ def fetch_report(session: Session, row: GateRow, folder: Path) -> tuple[Path, Pa
         try:
             body = session.objects.read(report_key(row.gate_id, kind))
         except NotFoundError as error:
-            why = "still runs" if row.status == "running" else "has no report"
-            raise CommandError(f"gate {row.gate_id} {why}: flywheel gate watch {row.gate_id}") from error
+            running = row.status == "running"
+            why, instead = ("still runs", "watch") if running else ("has no report", "show")
+            raise CommandError(f"gate {row.gate_id} {why}: flywheel gate {instead} {row.gate_id}") from error
         goal.mkdir(parents=True, exist_ok=True)
         path = goal / f"report.{kind}"
         path.write_bytes(body)

@@ -43,8 +43,18 @@ class Look:
     elapsed_s: float
 
 
-def watch(session: Session, gate_id: str, *, timeout_s: float, as_json: bool, console: Console | None = None) -> int:
+def watch(
+    session: Session,
+    gate_id: str,
+    *,
+    timeout_s: float,
+    as_json: bool,
+    console: Console | None = None,
+    since: datetime | None = None,
+) -> int:
     """Show progress until the gate ended; the exit code of its verdict.
+
+    `since`: a gate that started earlier is another one, of an earlier push of the same image.
 
     Raises:
         CommandError: no such gate appeared, it did not end in time, or it broke without a verdict.
@@ -52,7 +62,7 @@ def watch(session: Session, gate_id: str, *, timeout_s: float, as_json: bool, co
     # With --json only the last line goes to standard output.
     console = console or Console(stderr=as_json)
     with _display(console) as show:
-        row = _ended(session, gate_id, timeout_s, show)
+        row = _ended(session, gate_id, timeout_s, show, since)
     verdict = verdict_of(session, row)
     page = _report(session, row)
     if as_json:
@@ -74,8 +84,10 @@ def follow(session: Session, gate_id: str, *, timeout_s: float, show: Callable[[
     return _ended(session, gate_id, timeout_s, _on_change(lambda look: show(plain_line(look))))
 
 
-def _ended(session: Session, gate_id: str, timeout_s: float, show: Callable[[Look], None]) -> GateRow:
-    row = _appear(session, gate_id, min(timeout_s, APPEARS_S))
+def _ended(
+    session: Session, gate_id: str, timeout_s: float, show: Callable[[Look], None], since: datetime | None = None
+) -> GateRow:
+    row = _appear(session, gate_id, min(timeout_s, APPEARS_S), since)
     started = session.clock.now()
     reader = ProgressReader(session.objects, row.gate_id)
     broken_since = None
@@ -119,9 +131,9 @@ def _has_all(session: Session, row: GateRow) -> bool:
     return row.report_key is not None or session.elapsed(row.ended or row.started) > within
 
 
-def _appear(session: Session, gate_id: str, within_s: float) -> GateRow:
+def _appear(session: Session, gate_id: str, within_s: float, since: datetime | None) -> GateRow:
     asked = session.clock.now()
-    while (row := look_up(session, gate_id)) is None:
+    while (row := look_up(session, gate_id)) is None or (since is not None and row.started < since):
         if session.elapsed(asked).total_seconds() > within_s:
             raise CommandError(
                 f"no gate {gate_id!r} appeared within {within_s:g} s: flywheel gate list shows what there is; "

@@ -5,11 +5,17 @@ import re
 import secrets
 import shutil
 import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from cli.problems import CommandError
+
+if TYPE_CHECKING:
+    from cli.session import Session
 
 _out = Console()
 _err = Console(stderr=True)
@@ -18,6 +24,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 def push(  # noqa: PLR0917 - one option each
+    ctx: typer.Context,
     overlay: Annotated[
         str | None, typer.Option(help="Files laid over the source: a folder, or a name under local/images/overlays.")
     ] = None,
@@ -25,15 +32,22 @@ def push(  # noqa: PLR0917 - one option each
     tag: Annotated[str | None, typer.Option(help="Tag; the commit and a random end when left out.")] = None,
     repository: Annotated[str, typer.Option(help="Repository to push to.")] = _REPOSITORY,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Pack only: show the digest, push nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow this push's gate; exit with its verdict's code.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="With --watch: seconds to watch at most.")] = 1800,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable; with --watch the gate's JSON.")] = False,
 ) -> None:
     """Pack the agent into an image and push it to the local stack's registry. The push starts a gate.
 
     Equal content gives an equal digest, whatever the tag. To push to a real ECR, docker builds the image: the command
     says how when the local stack is down.
 
+    Exit code with --watch: 0 PASS, 1 FAIL, 2 INCONCLUSIVE or an error.
+
     Examples:
       flywheel push
+      flywheel push --watch
       flywheel push --overlay regressed --tag try-7
       flywheel push --dry-run --json
     """
@@ -49,15 +63,17 @@ def push(  # noqa: PLR0917 - one option each
     info = None if dry_run else load()
     if not dry_run and info is None:
         raise _fail(f"the local stack is down. Start it: flywheel local up\n{_aws_hint(repository, chosen_tag)}")
+    if watch:
+        _can_watch(ctx.obj, repository, dry_run=dry_run)
     try:
         image = agent_image(source, find_overlay(overlay) if overlay else None)
-        started = time.monotonic()
+        started, pushed_at = time.monotonic(), datetime.now(UTC)
         if info is not None:
             push_image(info, image, repository, chosen_tag)
     except ImageError as error:
         raise _fail(str(error)) from None
     size = sum(map(len, image.layers))
-    if as_json:
+    if as_json and not watch:
         typer.echo(
             json.dumps(
                 {
@@ -71,11 +87,27 @@ def push(  # noqa: PLR0917 - one option each
             )
         )
         return
+    name = f"{chosen_tag}@{image.digest}"
+    said = _err if as_json else _out
     verb = "packed, not pushed" if dry_run else f"pushed in {time.monotonic() - started:.1f} s"
-    _out.print(f"{repository}:{chosen_tag}  ({size / 1024:.0f} KiB, {verb})", highlight=False)
-    _out.print(image.digest, highlight=False)
+    said.print(f"{repository}:{chosen_tag}  ({size / 1024:.0f} KiB, {verb})", highlight=False, soft_wrap=True)
+    said.print(image.digest, highlight=False, soft_wrap=True)
+    if watch:
+        from cli import gate_watch  # noqa: PLC0415 - what a push alone does not need
+
+        raise typer.Exit(gate_watch.watch(ctx.obj, name, timeout_s=timeout, as_json=as_json, since=pushed_at))
     if not dry_run:
-        _out.print("a gate starts now; follow it: flywheel gate watch", highlight=False)
+        said.print(f"a gate starts now; follow it: flywheel gate watch {name}", highlight=False, soft_wrap=True)
+
+
+def _can_watch(session: "Session", repository: str, *, dry_run: bool) -> None:
+    if dry_run:
+        raise CommandError("--watch needs a push: leave --dry-run out")
+    if session.facts.repository != repository:
+        raise CommandError(
+            f"a push to {repository} starts no gate in the stack {session.facts.stack}, which listens to "
+            f"{session.facts.repository}: leave --watch out, or name another stack with --stack"
+        )
 
 
 def _fail(message: str) -> typer.Exit:

@@ -97,7 +97,7 @@ class DoubleSession(Session):
     def __init__(self, items: Sequence[GoldenItem] = ()) -> None:
         super().__init__("flywheel-dev", "local")
         self.time = FixedClock()
-        self.steps: list[Callable[[], None]] = []
+        self.steps: list[Callable[[], object]] = []
         self.rolled_back: list[tuple[RollbackPlan, str, str]] = []
         self.rows, self.store, self.line = InMemoryGates(), InMemoryObjects(), InMemoryReleases()
         self.machine, self.asked = ScriptedExecutions(), RecordedRequests()

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from cli.gate_watch import follow
+from cli.gate_watch import follow, watch
 from flywheel.domain.candidate import Candidate
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.releases import gate_id as id_of
-from flywheel.evidence import checkpoint_key, result_key, shard_key
+from flywheel.domain.verdict import Reason, Verdict
+from flywheel.evidence import checkpoint_key, result_key, shard_key, verdict_key, verdict_to_dict
 from flywheel.ports import Head, Release
 from tests.fakes.clock import NOON
 from tests.unit.cli.double_session import DIGEST, GATE_ID, DoubleSession, run
@@ -314,7 +315,7 @@ def test_plan_counts_invocations_and_judgements_of_the_next_gate() -> None:
     data = json.loads(run(session, "gate", "plan", "--json").stdout)
     assert (data["items"], data["must_pass"], data["trials_per_arm"]) == (51, 1, 101)
     assert (data["cost"]["invocations"], data["cost"]["judgements"]) == (101, 201)
-    assert data["cost"]["unpriced"] == ["local.judge", "local.model"]
+    assert data["cost"]["unpriced"] == ["local.model"]
     assert data["refused"] == []
 
 
@@ -349,3 +350,57 @@ def test_follow_gives_plain_lines_and_the_row_of_the_ended_gate(session: DoubleS
     row = follow(session, GATE_ID, timeout_s=60, show=lines.append)
     assert (row.verdict, row.report_key is not None) == ("PASS", True)
     assert [line.split("  ")[0] for line in lines] == ["running", "PASS"]
+
+
+# --- the gate of an image -------------------------------------------------------------------------------------------
+
+OLDER = "g-20261123t110000-11111111"
+
+
+@pytest.mark.parametrize("named", [DIGEST, DIGEST[:19], f"v1@{DIGEST}", f"v1@{DIGEST[:14]}"])
+def test_a_gate_is_found_by_the_digest_of_its_image(session: DoubleSession, named: str) -> None:
+    session.open_gate()
+    session.open_gate(OLDER, execution_arn="arn:older", tag="v0")
+    assert json.loads(run(session, "gate", "show", named, "--json").stdout)["gate_id"] == GATE_ID
+
+
+def test_the_tag_of_a_push_tells_its_gate_from_others_of_the_same_image(session: DoubleSession) -> None:
+    session.open_gate()
+    session.open_gate(OLDER, execution_arn="arn:older", tag="v0")
+    assert json.loads(run(session, "gate", "show", f"v0@{DIGEST}", "--json").stdout)["gate_id"] == OLDER
+    assert run(session, "gate", "show", f"v2@{DIGEST}").exit_code == 2
+    assert run(session, "gate", "show", "sha256:" + "c" * 12).exit_code == 2
+
+
+def test_watching_a_push_never_ends_with_an_older_gate_of_the_same_image(session: DoubleSession) -> None:
+    session.open_gate(OLDER, execution_arn="arn:older")
+    session.end_gate("PASS", OLDER)
+    since = session.clock.now()
+    session.machine.status_now = "RUNNING"
+    session.steps = [lambda: None, lambda: session.open_gate(started=session.clock.now())]
+    session.steps += [lambda: session.end_gate("FAIL", GATE_ID, "error_rate")]
+    assert watch(session, f"v1@{DIGEST}", timeout_s=600, as_json=True, since=since) == 1
+
+
+def test_a_gate_that_broke_before_it_had_evidence_still_says_why(session: DoubleSession) -> None:
+    session.open_gate()
+    session.end_gate("INCONCLUSIVE", GATE_ID, "execution_aborted", report=False)
+    shown = run(session, "gate", "show", GATE_ID)
+    assert "The gate was stopped" in shown.stdout
+    assert "next: Nothing is known about the candidate" in shown.stdout
+    fetched = run(session, "gate", "report", GATE_ID)
+    assert fetched.exit_code == 2
+    assert f"has no report: flywheel gate show {GATE_ID}" in fetched.stderr
+
+
+def test_a_note_of_a_pass_never_looks_like_a_reason(session: DoubleSession) -> None:
+    session.open_gate()
+    verdict = Verdict("PASS", (Reason("cost_unknown", "no trial has a cost"),))
+    session.store.put(verdict_key(GATE_ID), json.dumps(verdict_to_dict(verdict)).encode())
+    session.end_gate("PASS", GATE_ID, "cost_unknown", report=False)
+    assert "cost is not known" not in run(session, "gate", "list").stdout
+    row = json.loads(run(session, "gate", "list", "--json").stdout)[0]
+    assert (row["reasons"], row["notes"]) == ([], ["cost_unknown"])
+    shown = run(session, "gate", "show").stdout
+    assert "Every requirement of the policy is met." in shown
+    assert "for the record: no trial has a cost" in shown

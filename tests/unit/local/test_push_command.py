@@ -1,6 +1,7 @@
 """`flywheel push`: what it says and refuses without a stack."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from local import stack
+from local.images import release
+from tests.unit.cli.double_session import GATE_ID, DoubleSession, run
 
 RUN = CliRunner()
 
@@ -88,3 +91,53 @@ def test_every_command_shows_an_example(command: list[str]) -> None:
     assert result.exit_code == 0
     assert "Example" in result.stdout
     assert "flywheel " + " ".join(command) in result.stdout.replace("\n", " ")
+
+
+# --- push --watch ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pushed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Tags that were pushed, to a stack that is up."""
+    tags: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stack, "load", object)
+    monkeypatch.setattr(release, "push_to", lambda _info, _image, _repository, tag: tags.append(tag))
+    return tags
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("PASS", 0), ("FAIL", 1), ("INCONCLUSIVE", 2)])
+def test_a_watched_push_ends_as_its_own_gate_does(source: Path, pushed: list[str], verdict: str, code: int) -> None:
+    session = DoubleSession()
+    digest = str(packed("--source", str(source))["digest"])
+    older = "g-20200101t000000-11111111"
+    now = datetime.now(UTC)
+    session.open_gate(older, execution_arn="arn:older", digest=digest, started=now - timedelta(hours=1))
+    session.end_gate("PASS", older)
+    session.machine.status_now = "RUNNING"
+    session.steps = [
+        lambda: session.open_gate(digest=digest, started=now + timedelta(hours=1)),
+        lambda: session.end_gate(verdict),
+    ]
+    done = run(session, "push", "--source", str(source), "--tag", "v1", "--watch", "--json")
+
+    assert done.exit_code == code, done.output
+    assert pushed == ["v1"]
+    assert json.loads(done.stdout)["gate_id"] == GATE_ID
+    assert digest in done.stderr
+
+
+def test_a_push_names_the_gate_to_watch_so_that_no_other_one_is_taken_for_it(source: Path, pushed: list[str]) -> None:
+    done = run(DoubleSession(), "push", "--source", str(source), "--tag", "v1")
+
+    assert pushed == ["v1"]
+    assert f"flywheel gate watch v1@{packed('--source', str(source))['digest']}" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--dry-run"], ["--repository", "another"]])
+def test_a_push_that_starts_no_gate_cannot_be_watched(source: Path, pushed: list[str], arguments: list[str]) -> None:
+    done = run(DoubleSession(), "push", "--source", str(source), "--watch", *arguments)
+
+    assert done.exit_code == 2
+    assert "--watch" in done.stderr
+    assert pushed == []
