@@ -1,6 +1,8 @@
 """Where the evidence of a gate lies in the evidence bucket, and how its files are read and written."""
 
 import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +11,8 @@ from flywheel.domain.outcome import TrialKey, TrialRecord, load_records
 from flywheel.domain.plan import GatePlan, Shard, dump_plan, dump_shard, load_plan, load_shard
 from flywheel.errors import InvalidRequestError, NotFoundError
 from flywheel.ports import ObjectStore
+
+_AT_ONCE = 8  # below the ten connections that botocore keeps for a client
 
 
 def plan_key(gate_id: str) -> str:
@@ -68,6 +72,14 @@ def verdict_from_dict(data: dict[str, Any]) -> Verdict:
         raise InvalidRequestError(f"not a verdict file: {error!r}") from error
 
 
+def _at_once[T, R](call: Callable[[T], R], each: Sequence[T]) -> list[R]:
+    """Call for each, several at once, and give the answers in order: a gate of hundreds of shards waits for S3 else."""
+    if len(each) <= 1:
+        return [call(one) for one in each]
+    with ThreadPoolExecutor(min(_AT_ONCE, len(each)), thread_name_prefix="evidence") as pool:
+        return list(pool.map(call, each))
+
+
 class GateEvidence:
     """The files of gates, typed."""
 
@@ -91,8 +103,9 @@ class GateEvidence:
             return None
 
     def write_shards(self, shards: list[Shard]) -> None:
-        for shard in shards:
-            self._store.create(shard_key(shard.gate_id, shard.key), dump_shard(shard).encode())
+        _at_once(
+            lambda shard: self._store.create(shard_key(shard.gate_id, shard.key), dump_shard(shard).encode()), shards
+        )
 
     def shard_keys(self, gate_id: str, wave: int | None = None) -> list[str]:
         """Give the keys (`<wave>-<nn>`) of the shards of one wave, or of all, in order of wave and number."""
@@ -103,19 +116,26 @@ class GateEvidence:
 
     def lines(self, gate_id: str, wave: int) -> list[TrialKey]:
         """Give every trial that the wave asked for, in shard order."""
-        shards = [load_shard(self._store.read(shard_key(gate_id, key))) for key in self.shard_keys(gate_id, wave)]
-        return [line for shard in shards for line in shard.lines]
+        read = _at_once(self._store.read, [shard_key(gate_id, key) for key in self.shard_keys(gate_id, wave)])
+        return [line for shard in map(load_shard, read) for line in shard.lines]
 
     def results(self, gate_id: str, wave: int | None = None) -> tuple[list[TrialRecord], list[str]]:
         """Give the records of one wave (None: of all), in shard order, and the keys of results that are missing."""
         records: list[TrialRecord] = []
         missing: list[str] = []
-        for key in self.shard_keys(gate_id, wave):
-            try:
-                records.extend(load_records(self._store.read(result_key(gate_id, key)).decode()))
-            except NotFoundError:
-                missing.append(result_key(gate_id, key))
+        keys = [result_key(gate_id, key) for key in self.shard_keys(gate_id, wave)]
+        for key, body in zip(keys, _at_once(self._found, keys), strict=True):
+            if body is None:
+                missing.append(key)
+            else:
+                records.extend(load_records(body.decode()))
         return records, missing
+
+    def _found(self, key: str) -> bytes | None:
+        try:
+            return self._store.read(key)
+        except NotFoundError:
+            return None
 
     def write_verdict(self, gate_id: str, verdict: Verdict) -> Verdict:
         """Write the verdict once; give the verdict that stands."""
