@@ -1,6 +1,7 @@
 """What the emulator does not show: least privilege, ends of asynchronous edges, no secrets, environments apart."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,20 @@ def test_environments_share_no_name(template: dict[str, Any]) -> None:
         names -= {"ENABLED"}
         assert not names & seen
         seen |= names
+
+
+@pytest.mark.parametrize("environment", ["default", "tst", "prd"])
+def test_what_an_environment_sets_is_what_the_template_takes(template: dict[str, Any], environment: str) -> None:
+    """`sam validate` does not look at the values: a wrong one would show when the change set is made."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]
+    values = dict(p.split("=") for p in config["deploy"]["parameters"]["parameter_overrides"].split())
+    for name, value in values.items():
+        parameter = template["Parameters"][name]
+        assert value in parameter.get("AllowedValues", [value]), name
+        assert re.fullmatch(parameter.get("AllowedPattern", ".*"), value), name
+    # What is deployed must be what was validated and built under the same name.
+    assert values["Environment"] == {"default": "dev"}.get(environment, environment)
+    assert config["deploy"]["parameters"]["stack_name"] == f"flywheel-{values['Environment']}"
 
 
 def test_what_has_a_name_of_its_own_is_named_after_the_environment(
