@@ -69,7 +69,7 @@ local: setup ## start the local stack and deploy the template to it
 langfuse-stand-in: setup ## an empty Langfuse stand-in in the foreground, on LANGFUSE_PORT (3000)
 	@exec $(RUN)/python -m local.langfuse --port $(LANGFUSE_PORT) --db :memory:
 
-bench: setup ## measure the evaluate stage against the obvious alternatives (about 8 minutes)
+bench: setup ## measure the functions' packages, the whole gate, and the evaluate stage against alternatives (ten minutes)
 	@exec $(RUN)/python -m tests.bench
 
 clean: ## stop the local stack and remove everything that was built or installed
