@@ -19,6 +19,7 @@ from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
+from flywheel.errors import AccessDeniedError
 from flywheel.events import PlanRequest
 from flywheel.evidence import GateEvidence
 from flywheel.planning import Planner, PlanningSettings
@@ -76,7 +77,11 @@ def planner() -> Planner:
 @event_parser(model=PlanRequest)
 def lambda_handler(event: PlanRequest, _context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(execution_arn=event.execution_arn)
-    reply, why = planner().plan(event.event, event.execution_arn)
+    try:
+        reply, why = planner().plan(event.event, event.execution_arn)
+    except AccessDeniedError:
+        planner.cache_clear()  # keys are read once: the next gate must see those that somebody corrected
+        raise
     metrics.add_metric(
         {"run": "GatesPlanned", "refused": "GatesRefused", "skip": "GatesSkipped"}[reply.action], MetricUnit.Count, 1
     )

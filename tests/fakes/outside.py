@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flywheel.domain.golden import GoldenItem
-from flywheel.errors import InvalidRequestError, NotFoundError, TransientError
+from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.ports import DatasetSnapshot, Image
 from tests.fakes.clock import NOON
 
@@ -52,10 +52,13 @@ class InMemoryDatasets:
     def __init__(self, name: str, items: Collection[GoldenItem]) -> None:
         self.datasets = {name: tuple(items)}
         self.down = False
+        self.denied = False
 
     def snapshot(self, name: str, version: datetime | None = None) -> DatasetSnapshot:
         if self.down:
             raise TransientError("Langfuse does not answer")
+        if self.denied:
+            raise AccessDeniedError("Langfuse answered 403")
         if name not in self.datasets:
             raise NotFoundError(name)
         return DatasetSnapshot(self.datasets[name], version or NOON)

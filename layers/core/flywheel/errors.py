@@ -13,6 +13,10 @@ class InvalidRequestError(FlywheelError):
     """What was sent can never work as it is: the message names what is wrong and what to do."""
 
 
+class AccessDeniedError(InvalidRequestError):
+    """The keys are wrong, or not meant for this: every other call with them would fail the same way."""
+
+
 class NotFoundError(FlywheelError):
     """The named thing does not exist."""
 

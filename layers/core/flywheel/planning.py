@@ -20,7 +20,7 @@ from flywheel.domain.prices import estimate_gate_cost, load_prices
 from flywheel.domain.releases import runtime_name
 from flywheel.domain.strict import first_problems
 from flywheel.domain.waves import gate_items, must_pass_pairs
-from flywheel.errors import InvalidRequestError, NotFoundError, PlanRefusedError
+from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, PlanRefusedError
 from flywheel.evaluation.instrument import judge_spec
 from flywheel.events import PRODUCTION, ArmMessage, GateTrigger, NotForUs, PlanReply, PromptVersion, parse_trigger
 from flywheel.evidence import GateEvidence
@@ -104,6 +104,7 @@ class Planner:
 
         Raises:
             InvalidRequestError: the event is malformed.
+            AccessDeniedError: Langfuse does not accept our keys.
             TransientError: something that is needed does not answer now.
         """
         trigger = parse_trigger(event, self._settings.repository)
@@ -247,6 +248,8 @@ class Planner:
             self._prompts.text(candidate.prompt_name, candidate.prompt_version)
         except NotFoundError as error:
             raise RefusedError("prompt_not_found", f"Langfuse has no prompt {named}") from error
+        except AccessDeniedError:
+            raise
         except InvalidRequestError as error:
             raise RefusedError("prompt_invalid", f"the prompt {named} cannot be used: {error}") from error
 
@@ -287,6 +290,8 @@ class Planner:
             raise RefusedError(
                 "dataset_missing", f"Langfuse has no dataset {name}: run `flywheel dataset import` first"
             ) from error
+        except AccessDeniedError:
+            raise  # not the dataset's fault: planning is broken until somebody corrects the keys
         except InvalidRequestError as error:
             raise RefusedError("dataset_invalid", str(error)) from error
         if not snapshot.items:

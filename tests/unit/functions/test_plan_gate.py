@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from flywheel.domain.golden import dataset_hash
 from flywheel.domain.prices import load_prices
 from flywheel.domain.releases import gate_id
-from flywheel.errors import InvalidRequestError, TransientError
+from flywheel.errors import AccessDeniedError, InvalidRequestError, TransientError
 from flywheel.events import NotForUs, parse_trigger
 from flywheel.evidence import plan_key
+from functions.plan_gate import app as plan_gate
 from tests.fakes.world import (
     DIGEST,
     OTHER_DIGEST,
@@ -353,3 +355,31 @@ def test_a_prompt_that_cannot_be_used_is_refused_and_no_image_is_blamed(lack: st
     reply, why = world.planner.plan(event, "arn:execution:1")
     assert verdict_of(world, reply.gate_id) == ("INCONCLUSIVE", code)
     assert "docs:4" in why
+
+
+def test_keys_that_langfuse_refuses_break_planning_and_blame_no_dataset() -> None:
+    world = World()
+    world.datasets.denied = True
+    with pytest.raises(AccessDeniedError):
+        world.planner.plan(ecr_event(), "arn:execution:1")
+    assert world.objects.objects == {}
+
+
+# A call that fails has nothing to count, which Powertools warns of.
+@pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
+def test_keys_that_were_corrected_are_read_by_the_next_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    worlds = [World(), World()]
+    worlds[0].datasets.denied = True
+    monkeypatch.setattr(plan_gate, "planner", cache(lambda: worlds.pop(0).planner))
+    context: Any = Context()
+    message = {"event": ecr_event(), "execution_arn": "arn:execution:1"}
+    with pytest.raises(AccessDeniedError):
+        plan_gate.lambda_handler(message, context)
+    assert plan_gate.lambda_handler(message, context)["action"] == "run"
+
+
+class Context:
+    function_name = "f"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:f"
+    aws_request_id = "r"

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 
-from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError, TransientError
+from flywheel.errors import AccessDeniedError, ConflictError, InvalidRequestError, NotFoundError, TransientError
 
 type Query = Sequence[tuple[str, str | int]]
 
@@ -28,8 +28,8 @@ _MESSAGE_LIMIT = 500
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
 
-class LangfuseAccessError(InvalidRequestError):
-    """401 or 403: the keys are wrong, or not meant for this. Every other call would fail the same way."""
+class LangfuseAccessError(AccessDeniedError):
+    """Langfuse answered 401 or 403."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,12 @@ _WORDINGS = {
     "dataset_missing": Wording("The dataset is missing", "Import it: `flywheel dataset import FILE`."),
     "dataset_invalid": Wording("The dataset is invalid", "Correct the item in Langfuse, then start the gate again."),
     "unknown_items": Wording("Items are not known", "`flywheel dataset list` shows what there is."),
+    "LangfuseAccessError": Wording(
+        "Langfuse does not accept our keys",
+        "Correct the SSM parameters LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, then start the gate again.",
+    ),
+    "TransientError": Wording("A service did not answer", _RUN_AGAIN),
+    "InvalidRequestError": Wording("What was asked for cannot be read", "Read the message, correct it, ask again."),
     "execution_aborted": Wording("The gate was stopped", _RUN_AGAIN),
     "execution_timed_out": Wording("The gate ran out of time", _RUN_AGAIN),
     "execution_failed": _BROKEN,
