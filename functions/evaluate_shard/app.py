@@ -28,7 +28,6 @@ from flywheel.events import ShardPointer
 
 logger, metrics = Logger(), Metrics()
 
-JUDGEMENT_S = 60.0  # one fact, all waiting included
 DATASET_LOOKUP_S = 25.0  # a Langfuse that restarts is waited for before anything is invoked
 SESSION_START_S = 5.0  # an invocation that could not start is tried again inside this
 
@@ -45,6 +44,7 @@ class Settings(BaseModel):
     judge_model_id: str
     trial_concurrency: int = Field(ge=1, le=200)
     invoke_timeout_s: float = Field(gt=0, le=600)
+    judge_timeout_s: float = Field(gt=0, le=300)  # one fact, all waiting included
 
 
 def connect_langfuse(settings: Settings) -> Langfuse:
@@ -73,7 +73,7 @@ def judge_loader(settings: Settings) -> Callable[[Mapping[str, float]], Judge]:
         from flywheel.adapters.judge import FactualityJudge  # noqa: PLC0415
 
         return FactualityJudge(
-            client(), model_id=settings.judge_model_id, choice_scores=choice_scores, deadline_s=JUDGEMENT_S
+            client(), model_id=settings.judge_model_id, choice_scores=choice_scores, deadline_s=settings.judge_timeout_s
         )
 
     return load
@@ -89,7 +89,7 @@ def make_evaluate(settings: Settings) -> Evaluate:
         judge_model_id=settings.judge_model_id,
         langfuse=cache(lambda: connect_langfuse(settings)),
         prices=load_prices(),
-        limits=Limits(concurrency, trial_s=timeout_s + SESSION_START_S + JUDGEMENT_S),
+        limits=Limits(concurrency, trial_s=timeout_s + SESSION_START_S + settings.judge_timeout_s),
         invoke_timeout_s=timeout_s + SESSION_START_S,
     )
     # One event loop for the life of the function: the judge's connections belong to it.

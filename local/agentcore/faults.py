@@ -1,6 +1,7 @@
 """Faults on request: a stated share of the invocations fails, the same ones in every run."""
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -20,7 +21,7 @@ class Fault:
     """One rule.
 
     `throttle` answers 429 with Retry-After, `error` 500, `crash` 424 as if the container had failed, `timeout` says
-    nothing for `delay_s` seconds and answers 424 then. `share` in (0, 1] of the invocations, spread evenly;
+    nothing for `delay_s` seconds and answers 424 then. `share` in (0, 1] of each runtime's invocations, spread evenly;
     `sticky` chooses by the payload instead, so that a repeated invocation fails again. `count`: how many times at
     most, None = until taken back. `runtime_prefix`: only runtimes whose id starts so.
     """
@@ -32,18 +33,19 @@ class Fault:
     sticky: bool = False
     retry_after_s: int = 1
     delay_s: float = 60.0
-    seen: int = field(default=0, init=False)
+    seen: Counter[str] = field(default_factory=Counter, init=False)
     injected: int = field(default=0, init=False)
 
     def hits(self, runtime_id: str, payload: bytes) -> bool:
         """Whether this invocation is one of those that fail; counts it."""
         if not runtime_id.startswith(self.runtime_prefix) or (self.count is not None and self.injected >= self.count):
             return False
-        self.seen += 1
+        self.seen[runtime_id] += 1
+        seen = self.seen[runtime_id]
         if self.sticky:
             chosen = int.from_bytes(hashlib.sha256(payload).digest()[:4]) < self.share * 2**32
         else:
-            chosen = int(self.seen * self.share + 1e-9) > int((self.seen - 1) * self.share + 1e-9)
+            chosen = int(seen * self.share + 1e-9) > int((seen - 1) * self.share + 1e-9)
         self.injected += chosen
         return chosen
 
@@ -56,8 +58,8 @@ class Fault:
         return DataPlaneError(424, "RuntimeClientError", f"{self.kind} of the runtime (injected)")
 
     def to_dict(self) -> dict[str, Any]:
-        names = (*sorted(_FIELDS), "seen", "injected")
-        return {name: getattr(self, name) for name in names}
+        names = (*sorted(_FIELDS), "injected")
+        return {name: getattr(self, name) for name in names} | {"seen": self.seen.total()}
 
 
 def parse_fault(data: object) -> Fault:

@@ -16,6 +16,7 @@ import ministack.services.lambda_svc as service
 from local.aws import patching
 
 _MARK = "__flywheel_function_error__"
+_DIED = "Worker process died"
 
 # The worker answers "ok" with a marked body: an answer of "error" would make MiniStack kill the process, while on AWS
 # an exception ends the invocation, not the execution environment. The trace goes to the log, as on AWS.
@@ -41,6 +42,9 @@ def apply(cache: Path) -> None:
     patching.substitute(runtime, "_PYTHON_WORKER_SCRIPT", _INVOKE_OLD, _INVOKE_NEW)
     patching.substitute(runtime, "_PYTHON_WORKER_SCRIPT", _INIT_OLD, _INIT_NEW)
     patching.wrap(service, "_execute_function_warm", "62b9218bef5b", _with_error_class)
+    patching.wrap(
+        runtime.Worker, "invoke", "96751a754710", lambda invoke: invoke
+    )  # unchanged; `_DIED` must be its words
     patching.wrap(runtime, "_detect_runtime_binary", "222e200df2c0", _with_base_interpreter)
     patching.wrap(
         runtime.Worker, "_spawn", "c55febf95656", lambda spawn: spawn
@@ -59,6 +63,9 @@ def _with_error_class(execute: Callable[..., Any]) -> Callable[..., Any]:
         body = result.get("body")
         if isinstance(body, dict) and body.keys() == {_MARK}:
             return {"body": body[_MARK], "error": True, "log": result.get("log", "")}
+        if isinstance(body, dict) and result.get("error") and body.get("errorMessage") == _DIED:
+            # A process that was killed (out of memory, say) has an error name of its own, which may be retried.
+            body |= {"errorType": "Runtime.ExitError", "errorMessage": "Runtime exited with error: signal: killed"}
         return result
 
     return execute_function_warm

@@ -43,6 +43,7 @@ def environment(servers: Servers, concurrency: int) -> dict[str, str]:
         "JUDGE_MODEL_ID": JUDGE_MODEL,
         "TRIAL_CONCURRENCY": str(concurrency),
         "INVOKE_TIMEOUT_S": "30",
+        "JUDGE_TIMEOUT_S": "60",
         "POWERTOOLS_METRICS_NAMESPACE": "flywheel",
         "POWERTOOLS_SERVICE_NAME": "evaluate_shard",
     }

@@ -13,11 +13,12 @@ from tests.e2e.system import ANSWERS, DATASET, POLICY, System, golden_items
 
 PARAMETERS = {
     "DatasetName": DATASET,
-    "TrialConcurrency": "8",
+    "TrialConcurrency": "4",
     "ShardsPerWave": "1",
     "WavePairs": "8",
     "ReadyTimeoutSeconds": "12",
     "InvokeTimeoutSeconds": "20",
+    "JudgeTimeoutSeconds": "4",
     "ScoreReadBackSeconds": "12",
     "SweepOlderThanMinutes": "5",
 }

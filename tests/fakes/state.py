@@ -7,7 +7,7 @@ from threading import Lock
 
 from flywheel.domain.gate import VerdictKind
 from flywheel.domain.outcome import Arm
-from flywheel.errors import ConflictError, NotFoundError
+from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError
 from flywheel.ports import GateArm, GateRequest, GateRow, Head, Promotion, Release
 
 
@@ -29,6 +29,8 @@ class InMemoryGates:
             return row
 
     def get(self, gate_id: str) -> GateRow | None:
+        if not gate_id:
+            raise InvalidRequestError("DynamoDB takes no empty key")
         return self.rows.get(gate_id)
 
     def by_execution(self, execution_arn: str) -> GateRow | None:

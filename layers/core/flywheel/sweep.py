@@ -73,6 +73,7 @@ class Sweeper:
             old = LONGEST_GATE
         if old < self._older_than:
             return False
-        row = self._gates.get(tags.get(GATE, ""))
+        gate_id = tags.get(GATE)
+        row = self._gates.get(gate_id) if gate_id else None
         running = row is not None and row.status == "running"
         return not running or old >= max(LONGEST_GATE, self._older_than)

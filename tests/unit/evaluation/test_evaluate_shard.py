@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "JUDGE_MODEL_ID": "judge-1",
     "TRIAL_CONCURRENCY": "25",
     "INVOKE_TIMEOUT_S": "120",
+    "JUDGE_TIMEOUT_S": "60",
 }
 
 

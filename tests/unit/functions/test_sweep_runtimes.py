@@ -72,6 +72,14 @@ def test_unreadable_tags_make_no_runtime_immortal() -> None:
     assert len(world.sweeper.sweep().swept) == 1
 
 
+def test_a_runtime_that_names_no_gate_is_swept() -> None:
+    world = World()
+    stored = abandoned(world)
+    del stored.tags["flywheel:gate"]
+    world.clock.advance(2 * HOUR)
+    assert len(world.sweeper.sweep().swept) == 1
+
+
 def test_one_that_cannot_be_deleted_now_does_not_keep_the_others() -> None:
     world = World()
     world.in_production()
