@@ -93,7 +93,7 @@ def describe(gate: Timeline) -> list[str]:
     """One line a state that took time."""
     named = [("push to first state", gate.before_s, 1)]
     named += [(name, spent, gate.visits[name]) for name, spent in gate.states.items() if spent >= _SHOWN_S]
-    between = gate.total_s - sum(spent for _, spent, _ in named)
+    between = max(0.0, gate.total_s - sum(spent for _, spent, _ in named))  # -0.00 would be printed else
     named.append(("between states", between, 1))
     return [
         f"    {name:<22} {spent:6.2f} s" + (f"  ({visits} visits)" if visits > 1 else "")
