@@ -24,8 +24,6 @@ EXIT_CODES = {"PASS": 0, "FAIL": EXIT_NO, "INCONCLUSIVE": EXIT_ERROR}
 # A push takes a moment to become a gate; a gate's report comes a moment after its end.
 APPEARS_S = 60.0
 REPORT_S = 30.0
-# A gate that was refused before it had a plan has nothing to report on.
-REFUSED_REPORT_S = 5.0
 # After an execution broke, its status event still ends the gate's record.
 BROKEN_S = 60.0
 POLL_S = {"local": 0.5, "aws": 2.0}
@@ -92,10 +90,14 @@ def _ended(
     reader = ProgressReader(session.objects, row.gate_id)
     broken_since = None
     while True:
+        look = None
         try:
             row = session.gates.get(row.gate_id) or row
             look = _look(session, row, reader)
             show(look)
+            if look.execution != "RUNNING":
+                # Whatever the execution had to write is written now, perhaps since the record was read.
+                row = session.gates.get(row.gate_id) or row
             if look.execution not in _BROKEN or row.status == "ended":
                 broken_since = None
             else:
@@ -104,7 +106,7 @@ def _ended(
         except TransientError as error:
             # A look that failed says nothing about the gate.
             print(f"cannot look right now: {error}", file=sys.stderr)
-        if _has_all(session, row):
+        if _has_all(session, row, over=look is not None and look.execution != "RUNNING"):
             return row
         if session.elapsed(started).total_seconds() > timeout_s:
             raise CommandError(
@@ -123,12 +125,12 @@ def _wait_for_end(session: Session, look: Look, broken_since: datetime) -> None:
         )
 
 
-def _has_all(session: Session, row: GateRow) -> bool:
-    """Ended with its report; a report that takes too long is not waited for."""
+def _has_all(session: Session, row: GateRow, *, over: bool) -> bool:
+    """Ended with its report, or without one for good (`over`: nobody writes it any more, or not in time)."""
     if row.status != "ended":
         return False
-    within = timedelta(seconds=REFUSED_REPORT_S if row.refused else REPORT_S)
-    return row.report_key is not None or session.elapsed(row.ended or row.started) > within
+    late = session.elapsed(row.ended or row.started) > timedelta(seconds=REPORT_S)
+    return row.report_key is not None or over or late
 
 
 def _appear(session: Session, gate_id: str, within_s: float, since: datetime | None) -> GateRow:

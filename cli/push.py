@@ -29,7 +29,10 @@ def push(  # noqa: PLR0917 - one option each
         str | None, typer.Option(help="Files laid over the source: a folder, or a name under local/images/overlays.")
     ] = None,
     source: Annotated[Path | None, typer.Option(help="The agent's code; the project's agent/ when left out.")] = None,
-    tag: Annotated[str | None, typer.Option(help="Tag; the commit and a random end when left out.")] = None,
+    tag: Annotated[
+        str | None,
+        typer.Option(help="Tag; left out: the commit and a random end."),
+    ] = None,
     repository: Annotated[str, typer.Option(help="Repository to push to.")] = _REPOSITORY,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Pack only: show the digest, push nothing.")] = False,
     watch: Annotated[
@@ -40,7 +43,7 @@ def push(  # noqa: PLR0917 - one option each
 ) -> None:
     """Pack the agent into an image and push it to the local stack's registry. The push starts a gate.
 
-    Equal content gives an equal digest, whatever the tag. To push to a real ECR, docker builds the image: the command
+    Equal content gives an equal digest, whatever the tag; an image that has the tag already starts no gate. To push to a real ECR, docker builds the image: the command
     says how when the local stack is down.
 
     Exit code with --watch: 0 PASS, 1 FAIL, 2 INCONCLUSIVE or an error.

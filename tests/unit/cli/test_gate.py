@@ -404,3 +404,11 @@ def test_a_note_of_a_pass_never_looks_like_a_reason(session: DoubleSession) -> N
     shown = run(session, "gate", "show").stdout
     assert "Every requirement of the policy is met." in shown
     assert "for the record: no trial has a cost" in shown
+
+
+def test_a_report_that_nobody_writes_any_more_is_not_waited_for(session: DoubleSession) -> None:
+    session.open_gate()
+    session.end_gate("INCONCLUSIVE", GATE_ID, "image_not_found", report=False)
+    before = session.clock.now()
+    assert run(session, "gate", "watch", GATE_ID).exit_code == 2
+    assert session.clock.now() == before
