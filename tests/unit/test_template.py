@@ -272,6 +272,6 @@ def test_dead_letters_may_be_sent_by_rules_of_this_account_only(template: dict[s
     assert source["Fn::Sub"].startswith("arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/")
 
 
-def test_nothing_of_a_gate_is_deleted_with_the_stack(template: dict[str, Any]) -> None:
-    for name in ("Repository", "EvidenceBucket", "StateTable"):
+def test_neither_evidence_nor_what_production_needs_is_deleted_with_the_stack(template: dict[str, Any]) -> None:
+    for name in ("Repository", "EvidenceBucket", "StateTable", "ProductionRole"):
         assert template["Resources"][name]["DeletionPolicy"] == "Retain"
