@@ -43,8 +43,8 @@ def push(  # noqa: PLR0917 - one option each
 ) -> None:
     """Pack the agent into an image and push it to the local stack's registry. The push starts a gate.
 
-    Equal content gives an equal digest, whatever the tag; an image that has the tag already starts no gate. To push to a real ECR, docker builds the image: the command
-    says how when the local stack is down.
+    Equal content gives an equal digest, whatever the tag; an image that has the tag already starts no gate. To push to
+    a real ECR, docker builds the image: the command says how when the local stack is down.
 
     Exit code with --watch: 0 PASS, 1 FAIL, 2 INCONCLUSIVE or an error.
 

@@ -9,7 +9,7 @@ import pytest
 from flywheel.domain.outcome import FactScore, TrialError, TrialKey, TrialRecord, Usage
 from flywheel.domain.policy import GatePolicy
 from flywheel.domain.verdict import Reason, Verdict
-from flywheel.report import Report, build_report, report_to_json
+from flywheel.report import Report, build_report, render_html, report_to_json
 from flywheel.report.text import TEXT_LIMIT
 from tests import report_samples
 from tests.report_samples import STARTED, gate_plan, golden_items
@@ -240,3 +240,25 @@ def test_a_figure_that_json_cannot_say_becomes_nothing() -> None:
 
 def test_the_whole_policy_is_in_the_report() -> None:
     assert set(_report().policy) == {f.name for f in fields(GatePolicy)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("PASS", "meets the policy"), ("FAIL", "does not meet the policy any more"), ("INCONCLUSIVE", "could not tell")],
+)
+def test_a_gate_of_what_is_in_production_says_so(kind: str, said: str) -> None:
+    candidate = [arm for arm in _PLAN.arms if arm.arm == "candidate"]
+    plan = replace(_PLAN, arms=tuple(candidate), incumbent_release=3, promote=False)
+    report = build_report(plan, [], Verdict(kind), promoted=False, started=STARTED, ended=STARTED)  # type: ignore[arg-type]
+    assert report.meaning.startswith(
+        ("What is in production", "This gate could not tell whether what is in production")
+    )
+    assert said in report.meaning
+
+
+def test_the_report_states_at_which_concurrency_latency_was_measured() -> None:
+    plan = replace(_PLAN, concurrency=8)
+    records = [_answered(1.0, latency_ms=700)]
+    report = build_report(plan, records, Verdict("PASS"), promoted=False, started=STARTED, ended=STARTED)
+    assert report.concurrency == 8
+    assert "own duration, up to 8 invocations at once" in render_html(report)

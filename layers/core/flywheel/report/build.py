@@ -70,7 +70,12 @@ def build_report(
         environment=plan.environment,
         verdict=verdict.kind,
         headline=shorten(headline(verdict), REASON_TEXT),
-        meaning=meaning(verdict.kind, promoted=promoted),
+        # An incumbent without an arm of its own is the candidate itself.
+        meaning=meaning(
+            verdict.kind,
+            promoted=promoted,
+            of_production=plan.incumbent_release is not None and plan.arm("incumbent") is None,
+        ),
         next_step=next_step(verdict, promoted=promoted),
         reasons=tuple(map(_reason_row, verdict.against)),
         notes=tuple(map(_reason_row, verdict.notes)),

@@ -134,7 +134,17 @@ def first_words(reason: Reason) -> str:
     return reason.message.strip() or wording(reason.code).title
 
 
-def meaning(kind: VerdictKind, *, promoted: bool) -> str:
+_MEANING_OF_PRODUCTION: dict[VerdictKind, str] = {
+    "PASS": "What is in production meets the policy.",
+    "FAIL": "What is in production does not meet the policy any more. It still serves: nothing was changed.",
+    "INCONCLUSIVE": "This gate could not tell whether what is in production is good. Nothing was changed.",
+}
+
+
+def meaning(kind: VerdictKind, *, promoted: bool, of_production: bool = False) -> str:
+    """What follows for production; `of_production`: what was judged is what runs there already."""
+    if of_production and not promoted:
+        return _MEANING_OF_PRODUCTION[kind]
     return _MEANING[(kind, promoted)]
 
 
