@@ -50,6 +50,7 @@ def apply_patches(host_url: str, cache: Path) -> None:
     from local.aws import (  # noqa: PLC0415
         agentcore_control,
         ecr_events,
+        event_targets,
         executions,
         lambda_runtime,
         models,
@@ -64,6 +65,7 @@ def apply_patches(host_url: str, cache: Path) -> None:
         raise patching.PatchTargetChangedError(f"MiniStack {installed} is installed, expected {EXPECTED_VERSION}")
     lambda_runtime.apply(cache)
     ecr_events.apply()
+    event_targets.apply()
     executions.apply()
     models.apply()
     agentcore_control.apply(HostClient(host_url))
