@@ -209,11 +209,12 @@ class _Sam:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._state.mkdir(parents=True, exist_ok=True)
         command = [str(self._bin / "sam"), *arguments]
+        # SAM keeps `.aws-sam/deps` where it runs and removes there what this build did not make: another stack's, too.
         with self.log.open("ab") as log:
             start = log.tell()
             try:
                 done = subprocess.run(
-                    command, cwd=self._root, env=self._env, stdin=subprocess.DEVNULL, stdout=log,
+                    command, cwd=self._state, env=self._env, stdin=subprocess.DEVNULL, stdout=log,
                     stderr=subprocess.STDOUT, timeout=_TIME_LIMIT_S, check=False,
                 )  # fmt: skip
             except subprocess.TimeoutExpired as error:
