@@ -54,8 +54,8 @@ class Told:
     mark: str = field(default="")
 
 
-def image_of(told: Told, folder: Path) -> Image:
-    """Pack an image whose program does what it is told."""
+def write_program(told: Told, folder: Path) -> None:
+    """Write a program that does what it is told."""
     folder.mkdir(parents=True, exist_ok=True)
     plain = {
         "answers": dict(told.answers),
@@ -65,6 +65,11 @@ def image_of(told: Told, folder: Path) -> Image:
     }
     (folder / "__main__.py").write_text(_PROGRAM.format(told=json.dumps(plain)))
     (folder / "MARK").write_text(told.mark)
+
+
+def image_of(told: Told, folder: Path) -> Image:
+    """Pack an image of such a program."""
+    write_program(told, folder)
     return pack(
         folder,
         entrypoint=["python", "-m", "agent"],

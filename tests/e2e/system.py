@@ -3,7 +3,8 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 import boto3
 import httpx
+from typer.testing import CliRunner, Result
 
+from cli.main import app
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.langfuse import LangfuseApi, LangfuseCredentials
 from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
@@ -119,6 +122,31 @@ class System:
     def deliver(self, event: Mapping[str, Any]) -> str:
         """What the rule does with an event: start an execution; its ARN."""
         return str(self.states.start_execution(stateMachineArn=self.machine, input=json.dumps(event))["executionArn"])
+
+    def run(self, *arguments: str) -> Result:
+        """Run the `flywheel` command against this stack, as on AWS: the environment says where it is."""
+        return CliRunner(env={"COLUMNS": "200"}).invoke(app, ["--target", "aws", *arguments])
+
+    @contextmanager
+    def setting(self, name: str, value: Mapping[str, Any]) -> Iterator[None]:
+        """Another value of a setting of the environment (`policy`, `agent`) for a while; keys are laid over it."""
+        ssm = boto3.client("ssm")
+        path = f"{self.outputs['SettingsPrefix']}/{name}"
+        before = ssm.get_parameter(Name=path)["Parameter"]["Value"]
+        ssm.put_parameter(Name=path, Value=json.dumps(json.loads(before) | value), Type="String", Overwrite=True)
+        try:
+            yield
+        finally:
+            ssm.put_parameter(Name=path, Value=before, Type="String", Overwrite=True)
+
+    @contextmanager
+    def more_items(self, *items: GoldenItem) -> Iterator[None]:
+        """Further golden items for a while."""
+        self.import_items(items)
+        try:
+            yield
+        finally:
+            self.datasets.archive(DATASET, [item.item_id for item in items])
 
     # --- what is to be seen
 
