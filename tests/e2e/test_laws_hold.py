@@ -20,7 +20,7 @@ from tests.e2e.agents import Told
 from tests.e2e.system import ANSWERS, DATASET, System, wait_for
 
 # Slow enough that there is a middle of the gate to break things in.
-UNHURRIED = 1.0
+UNHURRIED = 1.5
 
 
 @contextmanager
