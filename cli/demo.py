@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import signal
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -80,6 +81,9 @@ def demo(
     names = tuple(only or PUSHES)
     if unknown := [name for name in names if name not in PUSHES]:
         raise CommandError(f"there is no image {unknown[0]!r} to push; there are: {', '.join(PUSHES)}")
+    # Being told to end (a closed terminal, a CI that cancels) ends the stack as Ctrl-C does.
+    for told in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(told, signal.default_int_handler)
     try:
         _run(console, names, keep=keep)
     except KeyboardInterrupt:
