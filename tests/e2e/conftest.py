@@ -24,6 +24,14 @@ PARAMETERS = {
 }
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Nobody's real Langfuse is broken on purpose."""
+    if "LANGFUSE_HOST" in os.environ:
+        breaking = [item for item in items if item.get_closest_marker("stand_in")]
+        config.hook.pytest_deselected(items=breaking)
+        items[:] = [item for item in items if item not in breaking]
+
+
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One deployed stack for all tests of this folder; each test leaves it without short-lived runtimes."""

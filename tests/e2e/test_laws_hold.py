@@ -167,6 +167,7 @@ def test_a_function_that_is_killed_in_the_middle_of_a_shard_goes_on_from_its_che
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.stand_in
 @pytest.mark.parametrize("status", [429, 500])
 def test_a_langfuse_that_refuses_for_a_while_is_waited_for(system: System, good: Told, status: int) -> None:
     system.fault("langfuse", [{"path_prefix": "/api/public", "status": status, "retry_after_s": 1, "for_s": 4}])
@@ -175,6 +176,7 @@ def test_a_langfuse_that_refuses_for_a_while_is_waited_for(system: System, good:
     assert (row.verdict, row.promoted) == ("PASS", True), row.reasons
 
 
+@pytest.mark.stand_in
 def test_a_langfuse_that_is_down_for_twenty_seconds_is_survived(system: System, good: Told) -> None:
     digest = system.push(replace(good, delay_s=UNHURRIED, mark="langfuse down"))
     gate = system.gate_of(digest)
@@ -191,6 +193,7 @@ def test_a_langfuse_that_is_down_for_twenty_seconds_is_survived(system: System, 
     assert (row.verdict, row.promoted) == ("PASS", True), row.reasons
 
 
+@pytest.mark.stand_in
 def test_scores_that_langfuse_accepts_and_then_drops_prevent_a_pass(system: System, good: Told) -> None:
     before = system.production_digest()
     system.fault("langfuse", [{"path_prefix": "/api/public/scores", "drop": True}])

@@ -128,6 +128,7 @@ def test_a_cap_refuses_a_push_before_anything_is_spent_and_everybody_is_told(
     assert system.production_digest() == before
 
 
+@pytest.mark.stand_in
 def test_a_push_whose_planning_fails_for_good_leaves_record_event_and_letter(
     system: System, announcements: Announcements, good: Told
 ) -> None:
