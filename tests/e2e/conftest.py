@@ -3,12 +3,15 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import boto3
 import pytest
 
 from local import deploy, stack
+from local.stack import StackInfo
 from tests.e2e.agents import Told
+from tests.e2e.announcements import Announcements
 from tests.e2e.system import ANSWERS, DATASET, POLICY, System, golden_items
 
 PARAMETERS = {
@@ -32,32 +35,56 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in breaking]
 
 
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """One deployed stack for all tests of this folder; each test leaves it without short-lived runtimes."""
-    state = tmp_path_factory.mktemp("stack")
+@contextmanager
+def pointed_at(info: StackInfo) -> Iterator[None]:
+    """boto3, Langfuse and OpenAI clients made in here go to this stack; outside, nothing of it is left."""
     before = dict(os.environ)
-    info = stack.up(state=state)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(info.environment())
+    boto3.setup_default_session()
     try:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            del os.environ[name]
-        os.environ.update(info.environment())
-        outputs = deploy.deploy(
-            info,
-            PARAMETERS | {"JudgeBaseUrl": info.model_url, "McpUrl": info.mcp_url},
-            settings={
-                "/flywheel/dev/agent": json.dumps({"model_id": "local.deterministic", "parameters": {}}),
-                "/flywheel/dev/policy": json.dumps(POLICY),
-            },
-        )
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
         boto3.setup_default_session()
-        ready = System(info, outputs, tmp_path_factory.mktemp("images"), state)
-        ready.import_items(golden_items())
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One deployed stack for all tests of this folder."""
+    state = tmp_path_factory.mktemp("stack")
+    try:
+        info = stack.up(state=state)
+        with pointed_at(info):
+            outputs = deploy.deploy(
+                info,
+                PARAMETERS | {"JudgeBaseUrl": info.model_url, "McpUrl": info.mcp_url},
+                settings={
+                    "/flywheel/dev/agent": json.dumps({"model_id": "local.deterministic", "parameters": {}}),
+                    "/flywheel/dev/policy": json.dumps(POLICY),
+                },
+            )
+            ready = System(info, outputs, tmp_path_factory.mktemp("images"), state)
+            ready.import_items(golden_items())
         yield ready
     finally:
         stack.down(state)
-        os.environ.clear()
-        os.environ.update(before)
+
+
+@pytest.fixture
+def system(deployed: System) -> Iterator[System]:
+    """The deployed stack, and every client pointed at it; each test leaves it without short-lived runtimes."""
+    with pointed_at(deployed.info):
+        yield deployed
+
+
+@pytest.fixture(scope="session")
+def announcements(deployed: System) -> Announcements:
+    """What the stack says on its bus and in its letters, from now on."""
+    with pointed_at(deployed.info):
+        return Announcements.of(deployed.outputs["EventBusName"], deployed.outputs["NotificationTopicArn"])
 
 
 @pytest.fixture

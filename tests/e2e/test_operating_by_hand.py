@@ -16,11 +16,6 @@ from tests.e2e.announcements import Announcements
 from tests.e2e.system import ANSWERS, System, wait_for
 
 
-@pytest.fixture(scope="module")
-def announcements(system: System) -> Announcements:
-    return Announcements.of(system.outputs["EventBusName"], system.outputs["NotificationTopicArn"])
-
-
 def test_a_rollback_moves_production_back_and_the_night_judges_what_is_there_then(
     system: System, announcements: Announcements, good: Told
 ) -> None:

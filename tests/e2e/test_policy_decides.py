@@ -38,11 +38,6 @@ PRICED = next(model for model, price in load_prices().models.items() if price.in
 REFUSAL = "I'm sorry, but I can't help with that."
 
 
-@pytest.fixture(scope="module")
-def announcements(system: System) -> Announcements:
-    return Announcements.of(system.outputs["EventBusName"], system.outputs["NotificationTopicArn"])
-
-
 @pytest.fixture
 def regression_tests(system: System) -> Iterator[None]:
     with system.more_items(HELD, LOST, FORBIDDEN, SHY), system.setting("policy", {"must_pass_k": 2, "must_pass_n": 2}):
