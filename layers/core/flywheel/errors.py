@@ -6,7 +6,14 @@ class FlywheelError(Exception):
 
 
 class TransientError(FlywheelError):
-    """Throttled, timed out or unreachable: the same call may succeed later. State machines retry this one only."""
+    """Throttled, timed out or unreachable: the same call may succeed later. State machines retry this one only.
+
+    `retry_after_s`: how long the other side asked to be left alone; 0 when it did not say.
+    """
+
+    def __init__(self, message: str = "", *, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class InvalidRequestError(FlywheelError):

@@ -52,9 +52,10 @@ def test_the_wait_that_a_rate_limit_asks_for_is_kept() -> None:
 def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
     langfuse = scripted(answer({}, 429, retry_after="3600"))
 
-    with pytest.raises(TransientError, match="answered 429"):
+    with pytest.raises(TransientError, match="answered 429") as refused:
         langfuse.api().get("v3/scores", deadline_s=30)
     assert langfuse.slept_s == []
+    assert refused.value.retry_after_s == 3600
 
 
 @pytest.mark.parametrize("said", ["", "soon", "-5", "nan", "1e9", "Wed, 21 Oct 2026 07:28:00 GMT"])

@@ -141,11 +141,12 @@ class Jury:
 
 @dataclass
 class Langfuse:
-    """Both sinks. `trouble` is raised by every call while it is set."""
+    """Both sinks. `trouble` is raised by every call while it is set, `score_trouble` by those with scores."""
 
     spans: dict[str, Span] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
     trouble: Exception | None = None
+    score_trouble: Exception | None = None
     calls: int = 0
 
     def export(self, spans: Sequence[Span], *, deadline_s: float) -> None:
@@ -156,7 +157,7 @@ class Langfuse:
 
     def post(self, scores: Sequence[Score], *, deadline_s: float) -> Posted:
         self.calls += 1
-        if self.trouble:
-            raise self.trouble
+        if trouble := self.trouble or self.score_trouble:
+            raise trouble
         self.scores |= {score.score_id: score for score in scores}
         return Posted(len(scores))

@@ -77,6 +77,66 @@ def test_a_langfuse_that_stays_down_costs_no_more_than_the_deadline() -> None:
     assert run(Langfuse(trouble=TransientError("down")), use).delivered == set()
 
 
+def test_a_rate_limit_is_left_alone_for_as_long_as_it_asks() -> None:
+    langfuse = Langfuse(score_trouble=TransientError("429", retry_after_s=0.4))
+
+    async def use(delivery: Delivery) -> None:
+        delivery.add(finished(0))
+        await asyncio.sleep(0.2)
+        langfuse.score_trouble = None
+        assert await delivery.finish(5) == 0
+
+    delivery = run(langfuse, use)
+
+    assert langfuse.calls == 3  # the spans once, the scores twice
+    assert len(delivery.delivered) == 1
+
+
+def test_spans_do_not_wait_for_scores_that_have_to() -> None:
+    langfuse = Langfuse(score_trouble=TransientError("429", retry_after_s=0.6))
+
+    async def use(delivery: Delivery) -> None:
+        delivery.add(finished(0))
+        await asyncio.sleep(0.1)
+        delivery.add(finished(1))
+        await asyncio.sleep(0.2)
+        assert len(langfuse.spans) == 2
+        assert langfuse.calls == 3
+        assert delivery.delivered == set()
+        langfuse.score_trouble = None
+        assert await delivery.finish(5) == 0
+
+    assert len(run(langfuse, use).delivered) == 2
+
+
+def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
+    async def use(delivery: Delivery) -> None:
+        delivery.add(finished(0))
+        started_s = asyncio.get_running_loop().time()
+        assert await delivery.finish(3) == 1
+        assert asyncio.get_running_loop().time() - started_s < 1
+
+    run(Langfuse(score_trouble=TransientError("429", retry_after_s=60)), use)
+
+
+def test_scores_are_sent_less_and_less_often_while_a_shard_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LONGEST_INTERVAL_S", 0.4)
+    langfuse = Langfuse()
+    posts: list[int] = []
+
+    async def use(delivery: Delivery) -> None:
+        for number in range(5):
+            delivery.add(finished(number))
+            await asyncio.sleep(0.1)
+            posts.append(len(langfuse.scores))
+        assert await delivery.finish(5) == 0
+
+    run(langfuse, use)
+
+    assert len(set(posts)) < 5
+    assert len(langfuse.scores) == 10
+
+
 def test_what_langfuse_refuses_for_good_is_not_sent_for_ever() -> None:
     langfuse = Langfuse(trouble=InvalidRequestError("bad span"))
 
@@ -88,7 +148,7 @@ def test_what_langfuse_refuses_for_good_is_not_sent_for_ever() -> None:
 
     assert langfuse.calls == 2
     assert delivery.delivered == set()
-    assert delivery.troubles == ["bad span"]
+    assert delivery.troubles == ["bad span", "bad span"]  # of the spans, and of the scores
 
 
 def test_nothing_to_deliver_ends_at_once() -> None:

@@ -151,7 +151,8 @@ class LangfuseApi:
         """Send until it succeeds, fails for good, or `deadline_s` seconds are over.
 
         Raises:
-            TransientError: no good answer within the deadline.
+            TransientError: no good answer within the deadline, or none to be had: the wait that a rate limit asks
+                for is longer. Its `retry_after_s` is that wait.
             InvalidRequestError: refused as it is (400, 401, 403, 405, 413, 422).
             NotFoundError, ConflictError: 404, 409.
         """
@@ -165,6 +166,7 @@ class LangfuseApi:
             left_s = end - self.monotonic()
             wait_s = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(attempt, 16)) * random.uniform(0.5, 1.0)  # noqa: S311
             cause: Exception | None = None
+            asked_s = 0.0
             try:
                 reply = self._send(method, url, sent, body, max(0.05, min(self._request_timeout_s, left_s)))
             except (OSError, urllib3.exceptions.HTTPError) as error:
@@ -175,11 +177,13 @@ class LangfuseApi:
                 if reply.status not in _RETRIED:
                     raise _refusal(method, path, reply, self.host)
                 trouble = f"{method} {path.partition('?')[0]} answered {reply.status}"
-                wait_s = max(wait_s, _retry_after_s(reply))
+                asked_s = _retry_after_s(reply)
+                wait_s = max(wait_s, asked_s)
             attempt += 1
             if self.monotonic() + wait_s >= end:
                 raise TransientError(
-                    f"Langfuse: {trouble}; gave up after {attempt} attempts in {deadline_s:g} s"
+                    f"Langfuse: {trouble}; gave up after {attempt} attempts in {deadline_s:g} s",
+                    retry_after_s=asked_s,
                 ) from cause
             self.sleep(wait_s)
 

@@ -28,7 +28,7 @@ class Limits:
 
     concurrency: int
     trial_s: float
-    delivery_s: float = 45.0
+    delivery_s: float = 75.0  # Langfuse counts by the minute: who is over its limit may have to wait for all of one
     checkpoint_every_s: float = 2.0
     margin_s: float = 10.0
 
@@ -98,7 +98,7 @@ class ShardRun:
         earlier = await asyncio.to_thread(self._resume)
         self._finished = {done.record.key: done for done in earlier.finished if done.record.key in set(keys)}
         resumed = len(self._finished)
-        delivery.delivered |= set(earlier.delivered)
+        delivery.delivered_earlier(earlier.delivered)
         for done in self._finished.values():
             if done.record.key not in delivery.delivered:
                 delivery.add(done)
