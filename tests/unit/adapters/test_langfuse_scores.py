@@ -45,7 +45,12 @@ class Server:
             return answer({"data": [], "meta": {"limit": 100}})
         traces = request.query["traceId"][0].split(",")
         assert len(traces) <= 100
-        found = [score for score in self.stored.values() if score["traceId"] in traces]
+        names = request.query["name"][0].split(",") if "name" in request.query else None
+        found = [
+            score
+            for score in self.stored.values()
+            if score["traceId"] in traces and (names is None or score["name"] in names)
+        ]
         start = int(request.query.get("cursor", ["0"])[0])
         rows = [
             {
@@ -190,6 +195,22 @@ def test_all_pages_of_all_batches_are_read_and_only_what_is_open_is_asked_again(
 
     assert missing == {f"{230:032x}": frozenset({"correctness"})}
     assert len([path for path in langfuse.paths() if path == "GET v3/scores"]) == 3 + 3 + 1
+
+
+def test_only_the_names_that_are_waited_for_are_asked_for() -> None:
+    langfuse = FakeLangfuse(Server("4.59.0", page=2))
+    store = LangfuseScoreStore(langfuse.api())
+    store.post([Score(f"s-{name}", name, 1.0, trace_id="a" * 32) for name in ("tokens", "cost_usd", "correctness")])
+
+    assert store.read_back({"a" * 32: {"correctness"}}, deadline_s=5) == {}
+    assert len([path for path in langfuse.paths() if path == "GET v3/scores"]) == 1
+
+
+def test_a_name_with_a_comma_is_found_too() -> None:
+    store = LangfuseScoreStore(FakeLangfuse(Server("4.59.0")).api())
+    store.post([Score("s", "right, and short", 1.0, trace_id="a" * 32)])
+
+    assert store.read_back({"a" * 32: {"right, and short"}}, deadline_s=5) == {}
 
 
 def test_scores_of_an_observation_count_for_its_trace() -> None:

@@ -63,10 +63,12 @@ class LangfuseScoreStore:
         end = self._api.monotonic() + deadline_s
         missing = {trace: frozenset(names) for trace, names in expected.items() if names}
         wait_s = _FIRST_LOOK_S
+        # Only the names that are waited for: a trace has others too, and a page holds 100 scores.
+        wanted = sorted(frozenset[str]().union(*missing.values()))
         while missing:
             try:
                 for traces in list(batched(missing, _IDS_PER_REQUEST, strict=False)):
-                    for trace, names in self._found(traces, end).items():
+                    for trace, names in self._found(traces, wanted, end).items():
                         if left := missing[trace] - names:
                             missing[trace] = left
                         else:
@@ -80,9 +82,12 @@ class LangfuseScoreStore:
             wait_s = min(_LONGEST_LOOK_S, wait_s * 2)
         return missing
 
-    def _found(self, traces: Iterable[str], end: float) -> dict[str, set[str]]:
+    def _found(self, traces: Iterable[str], names: Sequence[str], end: float) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {trace: set() for trace in traces}
         query: list[tuple[str, str | int]] = [("traceId", ",".join(found)), ("fields", "subject"), ("limit", _PAGE)]
+        # The parameter is a list separated by commas: a name that has one cannot be asked for.
+        if not any("," in name for name in names):
+            query.append(("name", ",".join(names)))
         cursor: str | None = None
         while True:
             here = [*query, ("cursor", cursor)] if cursor else query
