@@ -8,6 +8,8 @@ path is outside /api/public, and rules never apply to it. A rule:
      "method": "POST",                      any method when left out
      "status": 429,                         400-599: answered instead of the real answer
      "retry_after_s": 2,                    Retry-After of that answer (429: 1 when left out)
+     "limit": 30,                           so many requests pass in a window, the rest are answered 429 until it ends
+     "window_s": 60,                        of that many seconds (60 when left out), opened by the first request
      "delay_s": 10,                         0-3600: wait first; longer than the client waits = a time-out
      "drop": true,                          scores and spans are accepted as usual, and thrown away
      "late_visibility_s": 20,               0-86400: scores and spans become readable only then
@@ -15,6 +17,7 @@ path is outside /api/public, and rules never apply to it. A rule:
      "for_s": 30}
 """
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +68,8 @@ _RULE: dict[str, Check] = {
     "method": nullish(one_of(*_METHODS)),
     "status": nullish(_within(400, 599, whole=True)),
     "retry_after_s": nullish(_within(0, 3600)),
+    "limit": nullish(_within(1, 1_000_000, whole=True)),
+    "window_s": nullish(_within(1, 3600), 60),
     "delay_s": nullish(_within(0, 3600), 0),
     "drop": nullish(boolean, default=False),
     "late_visibility_s": nullish(_within(0, 86_400), 0),
@@ -79,6 +84,8 @@ class Rule:
     until: float | None
     left: int | None
     applied: int = 0
+    passed: int = 0  # in the window that is open
+    window_end: float = 0.0
 
     def fits(self, method: str, path: str) -> bool:
         if self.left == 0 or (self.until is not None and time.monotonic() >= self.until):
@@ -99,23 +106,38 @@ class Rule:
 
     def error(self) -> ApiError | None:
         """The answer that this rule puts in place of the real one, None when the real one is given."""
-        status = self.wanted["status"]
+        status, retry_after_s = self.wanted["status"], self.wanted["retry_after_s"]
         if status is None:
-            return None
-        retry_after_s = self.wanted["retry_after_s"]
+            return self._over_limit()
         if status != _TOO_MANY:
             headers = {} if retry_after_s is None else {"retry-after": f"{retry_after_s:g}"}
             return ApiError(int(status), {"message": "Injected fault", "error": "InternalServerError"}, headers=headers)
-        wait_s = 1 if retry_after_s is None else retry_after_s
-        resets = iso(time.time_ns() // 1000 + int(wait_s * 1_000_000))
-        details = {"retryAfterSeconds": wait_s, "limit": 30, "remaining": 0, "resetAt": resets}
-        headers = {"retry-after": f"{wait_s:g}", "x-ratelimit-limit": "30", "x-ratelimit-remaining": "0"}
-        body = {"message": "Rate limit exceeded", "code": "rate_limited", "details": details}
-        return ApiError(_TOO_MANY, body, headers=headers)
+        return _rate_limited(30, 1 if retry_after_s is None else retry_after_s)
+
+    def _over_limit(self) -> ApiError | None:
+        """Langfuse's own way: a fixed window, and whole seconds until it ends."""
+        limit = self.wanted["limit"]
+        if limit is None:
+            return None
+        now = time.monotonic()
+        if now >= self.window_end:
+            self.passed, self.window_end = 0, now + self.wanted["window_s"]
+        if self.passed < limit:
+            self.passed += 1
+            return None
+        return _rate_limited(int(limit), math.ceil(self.window_end - now))
 
     def shown(self) -> dict[str, Any]:
         left_s = None if self.until is None else max(0.0, round(self.until - time.monotonic(), 3))
         return self.wanted | {"applied": self.applied, "left": self.left, "left_s": left_s}
+
+
+def _rate_limited(limit: int, wait_s: float) -> ApiError:
+    resets = iso(time.time_ns() // 1000 + int(wait_s * 1_000_000))
+    details = {"retryAfterSeconds": wait_s, "limit": limit, "remaining": 0, "resetAt": resets}
+    headers = {"retry-after": f"{wait_s:g}", "x-ratelimit-limit": str(limit), "x-ratelimit-remaining": "0"}
+    body = {"message": "Rate limit exceeded", "code": "rate_limited", "details": details}
+    return ApiError(_TOO_MANY, body, headers=headers)
 
 
 class Faults:

@@ -49,6 +49,15 @@ def test_a_limit_is_answered_as_often_as_asked_with_the_time_to_wait(client: htt
     assert (rule["applied"], rule["left"]) == (2, 0)
 
 
+def test_a_plan_takes_so_many_requests_a_window_and_says_when_the_next_one_opens(client: httpx.Client) -> None:
+    inject(client, {"path_prefix": SCORES, "method": "POST", "limit": 2, "window_s": 1})
+    answers = [post_score(client) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert (answers[2].headers["retry-after"], answers[2].json()["details"]["limit"]) == ("1", 2)
+    time.sleep(1.0)
+    assert [post_score(client).status_code for _ in range(3)] == [200, 200, 429]
+
+
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_server_error_stores_nothing(client: httpx.Client, status: int) -> None:
     inject(client, {"path_prefix": SCORES, "status": status, "times": 1})
@@ -127,6 +136,7 @@ def test_deleted_rules_no_longer_apply(client: httpx.Client) -> None:
         ({"path_prefix": "/", "delay_s": -1}, "delay_s"),
         ({"path_prefix": "/", "delay_s": 1e300}, "delay_s"),
         ({"path_prefix": "/", "times": 0}, "times"),
+        ({"path_prefix": "/", "limit": 0}, "limit"),
         ({"path_prefix": "/", "drop": "yes"}, "drop"),
         ({"path_prefix": "/", "bogus": 1}, "bogus"),
         (7, "object"),
