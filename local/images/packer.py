@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from local.images.oci import CONFIG, LAYER, MANIFEST, Image, ImageError, digest_of
+from local.images.oci import CONFIG, LAYER, MANIFEST, REVISION, Image, ImageError, digest_of
 
 ROOT = "app"
 _SKIPPED_FOLDERS = frozenset({"__pycache__", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv"})
@@ -71,6 +71,8 @@ def pack(
             "mediaType": MANIFEST,
             "config": {"mediaType": CONFIG, "digest": digest_of(config), "size": len(config)},
             "layers": [{"mediaType": LAYER, "digest": digest_of(layer), "size": len(layer)}],
+            # Whoever traces an image to its commit need not fetch the configuration.
+            **({"annotations": {REVISION: labels[REVISION]}} if labels and REVISION in labels else {}),
         }
     )
     return Image(manifest, config, (layer,))

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local.images import oci
 from local.images.oci import Image
 from local.images.packer import pack
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 _PROGRAM = '''
 """An agent that says what it was told to say."""
@@ -73,5 +76,5 @@ def image_of(told: Told, folder: Path) -> Image:
     return pack(
         folder,
         entrypoint=["python", "-m", "agent"],
-        labels={"org.opencontainers.image.revision": "0123456789abcdef0123456789abcdef01234567"},
+        labels={oci.REVISION: REVISION},
     )

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from flywheel.adapters.langfuse_experiments import LangfuseExperimentReader
-from tests.e2e.agents import Told
+from tests.e2e.agents import REVISION, Told
 from tests.e2e.system import ANSWERS, System
 
 
@@ -14,6 +14,8 @@ def test_a_good_image_is_tested_and_promoted_by_its_digest(system: System, good:
 
     assert (row.verdict, row.promoted) == ("PASS", True), row.reasons
     assert system.production_digest() == digest
+    # The verdict can be traced to the commit that the image was built from.
+    assert system.document(row.gate_id, "plan.json")["revision"] == REVISION
 
 
 def test_every_item_is_invoked_once_a_trial_and_arm_whatever_the_number_of_facts(system: System, good: Told) -> None:

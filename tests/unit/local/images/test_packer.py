@@ -115,3 +115,12 @@ def test_a_missing_or_empty_folder_is_refused(tmp_path: Path, *, make: bool, mes
 def test_an_image_without_entrypoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="entrypoint"):
         pack(write(tmp_path / "s", {"app.py": "x"}), entrypoint=())
+
+
+def test_the_commit_stands_in_the_manifest_too(tmp_path: Path) -> None:
+    """So that a gate knows it without fetching the configuration."""
+    source = write(tmp_path / "s", {"app.py": "x"})
+
+    manifest = json.loads(pack(source, entrypoint=ENTRYPOINT, labels={REVISION: "abc"}).manifest)
+    assert manifest["annotations"] == {REVISION: "abc"}
+    assert "annotations" not in json.loads(pack(source, entrypoint=ENTRYPOINT).manifest)
