@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import secrets
 
 from local.langfuse.problems import forbidden, unauthorized
 from local.langfuse.settings import Settings
@@ -22,7 +23,7 @@ def authorize(header: str | None, settings: Settings, *, public_key_suffices: bo
         raise unauthorized("No authorization header")
     scheme, _, rest = header.partition(" ")
     if scheme == "Bearer":
-        if rest.strip() != settings.public_key:
+        if not _same(rest.strip(), settings.public_key):
             raise unauthorized(_WRONG)
         if not public_key_suffices:
             raise forbidden("Access denied - insufficient permissions for this endpoint")
@@ -33,5 +34,10 @@ def authorize(header: str | None, settings: Settings, *, public_key_suffices: bo
         decoded = base64.b64decode(rest.strip(), validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise unauthorized("Invalid authorization header") from error
-    if decoded.partition(":")[2] != settings.secret_key:
+    if not _same(decoded.partition(":")[2], settings.secret_key):
         raise unauthorized(_WRONG)
+
+
+def _same(given: str, expected: str) -> bool:
+    """Equal, in a time that does not tell how much of it is."""
+    return secrets.compare_digest(given.encode(), expected.encode())
