@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
+from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.eventbridge import EventBridgeBus
 from flywheel.adapters.idempotency import PowertoolsOnce
 from flywheel.adapters.s3 import S3ObjectStore
@@ -38,6 +39,7 @@ class Settings(BaseModel):
     event_bus: str
     notification_topic_arn: str
     langfuse_parameter_prefix: str
+    production_runtime_name: str
     production_endpoint_name: str = "production"
     stand_ins: str = ""  # what stands in for a real service, comma-separated; empty on AWS
 
@@ -77,6 +79,7 @@ def make_publisher(settings: Settings, once: PowertoolsOnce) -> Publisher:
     return Publisher(
         repository=settings.agent_repository,
         gates=DynamoDbGates.from_table(settings.state_table),
+        releases=DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name),
         evidence=GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
         announcer=Announcer(
             settings.environment,

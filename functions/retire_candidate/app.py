@@ -51,6 +51,7 @@ def make_retirer(settings: Settings, once: PowertoolsOnce) -> Retirer:
         settings.stack_name,
         runtimes=runtimes,
         gates=DynamoDbGates.from_table(settings.state_table),
+        releases=releases,
         production=ProductionEndpoint(settings.production_endpoint_name, runtimes, releases, clock),
         announcer=Announcer(
             settings.environment,

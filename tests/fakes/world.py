@@ -174,6 +174,7 @@ class World:
             STACK,
             runtimes=self.runtimes,
             gates=self.gates,
+            releases=self.releases,
             production=ProductionEndpoint("production", self.runtimes, self.releases, self.clock),
             announcer=self.announcer,
             clock=self.clock,
@@ -187,6 +188,7 @@ class World:
         return Publisher(
             repository=REPOSITORY,
             gates=self.gates,
+            releases=self.releases,
             evidence=self.evidence,
             announcer=self.announcer,
             render=render,

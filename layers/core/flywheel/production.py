@@ -1,8 +1,26 @@
 """The endpoint that serves production: moved forward by a promotion, put back when one is given up."""
 
+from dataclasses import replace
+
 from flywheel.errors import ConflictError, TransientError
-from flywheel.ports import Clock, Promotion, ReleaseStore, RuntimeControl
+from flywheel.ports import Clock, GateRow, GateStore, Promotion, ReleaseStore, RuntimeControl
 from flywheel.runtimes import token
+
+
+def settled(row: GateRow, gates: GateStore, releases: ReleaseStore) -> GateRow:
+    """The record with its promotion as production has it.
+
+    A promotion that was killed between its release and its own note of it has happened all the same: the release
+    decides, and the note is made up for.
+    """
+    if row.promotion is None or row.promotion.step == "committed":
+        return row
+    release = releases.head().release
+    if release is None or release.gate_id != row.gate_id:
+        return row
+    committed = replace(row.promotion, step="committed")
+    gates.note_promotion(row.gate_id, committed)
+    return replace(row, promotion=committed)
 
 
 class ProductionEndpoint:

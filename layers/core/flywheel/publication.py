@@ -13,7 +13,8 @@ from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError, T
 from flywheel.events import Failure, PublishReply
 from flywheel.evidence import GateEvidence, report_key
 from flywheel.opening import opened_unplanned
-from flywheel.ports import Clock, EventBus, GateRow, GateStore, Notifier, Promotion
+from flywheel.ports import Clock, EventBus, GateRow, GateStore, Notifier, Promotion, ReleaseStore
+from flywheel.production import settled
 
 _CAUSE_LIMIT = 300
 _EVENT_TYPES = {"PASS": "GatePassed", "FAIL": "GateFailed", "INCONCLUSIVE": "GateInconclusive"}
@@ -131,6 +132,7 @@ class Publisher:
         *,
         repository: str,
         gates: GateStore,
+        releases: ReleaseStore,
         evidence: GateEvidence,
         announcer: Announcer,
         render: Render,
@@ -139,6 +141,7 @@ class Publisher:
     ) -> None:
         self._repository = repository
         self._gates = gates
+        self._releases = releases
         self._evidence = evidence
         self._announcer = announcer
         self._render = render
@@ -169,6 +172,7 @@ class Publisher:
         row = self._gates.get(gate_id)
         if row is None:
             raise NotFoundError(f"no gate {gate_id}")
+        row = settled(row, self._gates, self._releases)
         decided = self._evidence.verdict(gate_id)
         verdict = final_outcome(decided, failure, row.promotion)
         if verdict.kind is None:

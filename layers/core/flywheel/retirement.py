@@ -3,8 +3,8 @@
 from flywheel.domain.outcome import Arm
 from flywheel.errors import ConflictError, FlywheelError, NotFoundError
 from flywheel.events import ExecutionEnded, RetireReply
-from flywheel.ports import Clock, GateArm, GateRow, GateStore, Runtime, RuntimeControl
-from flywheel.production import ProductionEndpoint
+from flywheel.ports import Clock, GateArm, GateRow, GateStore, ReleaseStore, Runtime, RuntimeControl
+from flywheel.production import ProductionEndpoint, settled
 from flywheel.publication import Announcer
 from flywheel.runtimes import deletable
 
@@ -20,6 +20,7 @@ class Retirer:
         *,
         runtimes: RuntimeControl,
         gates: GateStore,
+        releases: ReleaseStore,
         production: ProductionEndpoint,
         announcer: Announcer,
         clock: Clock,
@@ -27,6 +28,7 @@ class Retirer:
         self._stack = stack
         self._runtimes = runtimes
         self._gates = gates
+        self._releases = releases
         self._production = production
         self._announcer = announcer
         self._clock = clock
@@ -43,10 +45,15 @@ class Retirer:
         return self._reply(gone=self._retire_arm(row, arm))
 
     def execution_ended(self, change: ExecutionEnded) -> RetireReply:
-        """Clean up after an execution that did not end by itself: runtimes, right to promote, record, announcement."""
+        """Clean up after an execution that did not end by itself: runtimes, right to promote, record, announcement.
+
+        Raises:
+            FlywheelError: a runtime could not be retired; all that could be done beside it is done.
+        """
         row = self._gates.by_execution(change.execution_arn)
         if row is None:
             return self._reply(gone=True)  # it never got as far as a gate
+        row = settled(row, self._gates, self._releases)
         # Ended first: from now on Deploy Candidate makes nothing more for this gate, and a promotion stops.
         ended = self._gates.end(
             row.gate_id,
@@ -57,9 +64,16 @@ class Retirer:
             report_key=None,
         )
         self._production.abandon(row.gate_id, row.promotion)
-        left = [arm for arm in row.arms if not self._retire_arm(row, arm)]
+        gone, troubles = True, []
+        for arm in row.arms:
+            try:
+                gone = self._retire_arm(row, arm) and gone
+            except FlywheelError as error:
+                troubles.append(error)  # the other arm's runtime costs money too, and people wait for the verdict
         self._announcer.announce(ended, f"Its execution ended {change.status}: {change.execution_arn}")
-        return self._reply(gone=not left)
+        if troubles:
+            raise troubles[0]
+        return self._reply(gone=gone)
 
     def _retire_arm(self, row: GateRow, arm: Arm) -> bool:
         """Ask for the deletion; True once the runtime is gone."""

@@ -86,6 +86,19 @@ def test_a_pass_is_recorded_reported_and_told() -> None:
     assert world.notifier.letters[0][0] == "[dev] PASS: v1"
 
 
+def test_a_promotion_that_was_killed_before_its_own_note_is_told_as_what_production_runs() -> None:
+    world = World()
+    gate = world.passed()
+    world.bus.failures = 1
+    with pytest.raises(TransientError):  # the release is on record, the promotion's `committed` is not
+        world.promote(gate)
+    reply = world.publisher().publish(gate, Failure(error="TransientError"))
+    assert (reply.verdict, reply.promoted) == ("PASS", True)
+    promotion = world.gates.rows[gate].promotion
+    assert promotion is not None
+    assert promotion.step == "committed"
+
+
 def test_publishing_again_tells_nobody_twice_and_changes_nothing() -> None:
     world = World()
     gate = world.passed()

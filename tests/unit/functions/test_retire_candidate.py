@@ -98,6 +98,32 @@ def test_a_stopped_execution_leaves_nothing_and_its_gate_is_inconclusive(status:
     assert world.bus.types == ["GateInconclusive"]
 
 
+def test_a_gate_that_was_stopped_after_its_release_is_on_record_as_promoted() -> None:
+    world = World()
+    gate = world.passed()
+    world.bus.failures = 1
+    with pytest.raises(TransientError):  # killed between the release and the note of it
+        world.promote(gate)
+    world.retirer.execution_ended(ended("ABORTED"))
+    assert world.gates.rows[gate].promoted is True
+    release = world.releases.head().release
+    assert release is not None
+    assert release.gate_id == gate
+
+
+def test_one_runtime_that_must_be_left_alone_keeps_neither_the_other_arm_nor_the_verdict() -> None:
+    world = World()
+    world.in_production()
+    gate = world.plan()
+    world.deploy(gate)
+    (candidate,) = (s for s in world.runtimes.stored.values() if s.runtime.name.endswith("candidate"))
+    candidate.tags = {}
+    with pytest.raises(FlywheelError, match="left alone"):
+        world.retirer.execution_ended(ended())
+    assert short_lived(world) == [candidate.runtime.name]
+    assert world.bus.types == ["GateInconclusive"]
+
+
 def test_the_same_status_event_delivered_twice_announces_once() -> None:
     world = World()
     world.plan()
