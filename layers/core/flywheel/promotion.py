@@ -115,6 +115,10 @@ class Promoter:
             self._releases.acquire(plan.gate_id, plan.incumbent_release, now=now, until=now + self._settings.lease)
         except ConflictError as error:
             raise _RefusedError("incumbent_changed", str(error)) from error
+        row = self._gates.get(plan.gate_id)
+        if row is None or row.status == "ended":
+            # Ended since it was looked at, and its right given back before we took it (again): nobody would end this.
+            raise _RefusedError("gate_ended", "the gate was ended while it promoted")
         head = self._releases.head().release
         if head is not None and head.candidate.candidate_id == plan.arms[0].candidate.candidate_id:
             return self._unchanged(plan, head, progress)

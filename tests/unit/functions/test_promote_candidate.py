@@ -289,6 +289,24 @@ def test_a_stopped_promotion_is_put_back_by_the_status_event() -> None:
     assert production(world) == OTHER_DIGEST
 
 
+def test_a_gate_that_ends_while_it_takes_the_right_to_promote_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.in_production()
+    gate = world.passed(execution="arn:execution:1")
+    change = ExecutionEnded.model_validate({"executionArn": "arn:execution:1", "status": "ABORTED"})
+    acquire = world.releases.acquire
+
+    def ended_just_before(*args: Any, **options: Any) -> None:
+        world.retirer.execution_ended(change)
+        acquire(*args, **options)
+
+    monkeypatch.setattr(world.releases, "acquire", ended_just_before)
+    with pytest.raises(PromotionRefusedError, match="gate_ended"):
+        world.promoter.promote(gate)
+    assert production(world) == OTHER_DIGEST
+    assert world.releases.head().promoting is None
+
+
 # --- rollback -------------------------------------------------------------------------------------------------------
 
 
