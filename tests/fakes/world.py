@@ -138,6 +138,7 @@ class World:
             releases=self.releases,
             evidence=self.evidence,
             clock=self.clock,
+            sleep=self.clock.advance,
         )
 
     @property

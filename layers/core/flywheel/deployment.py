@@ -1,5 +1,7 @@
 """Plan -> the short-lived runtime of one arm: created or found, and looked at until it is READY."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,6 +17,8 @@ from flywheel.supersession import superseded
 
 _FIRST_WAIT_S, _LATER_WAIT_S = 2, 5
 _SOON = timedelta(seconds=20)
+# A runtime of a gate that has ended is deleted within the call that created it: well below the function's 60 s.
+_DISCARD_ATTEMPTS, _DISCARD_PAUSE_S = 15, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Deployer:
         releases: ReleaseStore,
         evidence: GateEvidence,
         clock: Clock,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
         self._runtimes = runtimes
@@ -42,6 +47,7 @@ class Deployer:
         self._releases = releases
         self._evidence = evidence
         self._clock = clock
+        self._sleep = sleep
 
     def deploy(self, gate_id: str, arm: Arm) -> DeployReply:
         """Create or look.
@@ -81,9 +87,21 @@ class Deployer:
             self._running(plan.gate_id)
         except ConflictError:
             # Stopped by hand while we created it: whoever cleaned up could not know this runtime.
-            self._runtimes.delete(runtime.runtime_id)
+            self._discard(runtime.runtime_id)
             raise
         return runtime
+
+    def _discard(self, runtime_id: str) -> None:
+        """Delete what was just created. AgentCore may refuse that while it is CREATING, and nobody comes after us."""
+        for attempt in range(1, _DISCARD_ATTEMPTS + 1):
+            try:
+                self._runtimes.delete(runtime_id)
+            except ConflictError:
+                if attempt == _DISCARD_ATTEMPTS:
+                    raise  # sweep_runtimes goes on with it
+                self._sleep(_DISCARD_PAUSE_S)
+            else:
+                return
 
     def _look(self, plan: GatePlan, arm: Arm, runtime_id: str) -> Runtime:
         try:

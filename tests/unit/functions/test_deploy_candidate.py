@@ -123,10 +123,12 @@ def test_nothing_is_created_for_a_gate_that_has_ended() -> None:
     assert world.runtimes.stored == {}
 
 
+@pytest.mark.parametrize("refused", [0, 5], ids=["deletable at once", "deletable once it is created"])
 def test_a_gate_that_is_stopped_while_its_runtime_is_created_leaves_none_behind(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, refused: int
 ) -> None:
     world = World()
+    world.runtimes.deletes_refused = refused
     gate = world.plan()
     note = world.gates.note_runtime
 
