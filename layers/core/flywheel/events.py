@@ -29,7 +29,7 @@ class _EcrDetail(_Wire):
     result: str = Field(max_length=50)
     repository_name: str = Field(alias="repository-name", max_length=256)
     image_digest: str | None = Field(default=None, alias="image-digest", max_length=200)
-    image_tag: str | None = Field(default=None, alias="image-tag", max_length=200)
+    image_tag: str | None = Field(default=None, alias="image-tag", pattern=rf"^({_TAG.pattern})?$")
 
 
 class _GateRequestedDetail(_Wire):

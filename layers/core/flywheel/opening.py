@@ -14,13 +14,17 @@ UNREADABLE = "unreadable"
 
 
 def opened(trigger: GateTrigger, execution_arn: str, now: datetime) -> GateRow:
-    """The record before anything is looked up: a digest that the event names is known from the start."""
+    """The record before anything is looked up: a digest that the event names is known from the start.
+
+    An event may bear the time of its sender's clock. One that is ahead must not supersede what is pushed later, so it
+    counts as asked for now.
+    """
     return GateRow(
         gate_id=trigger.gate_id,
         execution_arn=execution_arn,
         trigger=trigger.source,
         started=now,
-        requested_at=trigger.requested_at.isoformat(),
+        requested_at=min(trigger.requested_at, now.astimezone(UTC)).isoformat(),
         digest=trigger.reference if DIGEST.fullmatch(trigger.reference) else None,
         tag=trigger.tag,
     )

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
@@ -111,6 +111,8 @@ class Planner:
         if isinstance(trigger, NotForUs):
             return PlanReply(action="skip", gate_id=""), trigger.reason
         row = self._gates.open(opened(trigger, execution_arn, self._clock.now()))
+        # The record's, so that every attempt orders this request in the same way.
+        trigger = trigger.model_copy(update={"requested_at": datetime.fromisoformat(row.requested_at)})
         if row.execution_arn != execution_arn:
             return PlanReply(action="skip", gate_id=trigger.gate_id), f"{row.execution_arn} carries this gate out"
         if row.refused:

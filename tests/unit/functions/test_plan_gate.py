@@ -135,6 +135,17 @@ def test_an_older_request_that_comes_late_is_superseded_and_not_run() -> None:
     assert len(world.gates.counted) == 1
 
 
+def test_a_request_from_a_clock_that_is_ahead_does_not_supersede_what_is_pushed_later() -> None:
+    world = World()
+    ahead = world.plan(requested_event(time="2999-01-01T00:00:00Z"), "arn:execution:1")
+    world.clock.advance(60)
+    pushed = world.plan(ecr_event("later", time="2026-11-23T12:00:30Z"), "arn:execution:2")
+    newest = world.releases.newest_request()
+    assert newest is not None
+    assert newest.gate_id == pushed
+    assert world.evidence.plan(ahead).trigger.requested_at == "2026-11-23T12:00:00+00:00"
+
+
 def test_a_gate_that_would_not_promote_supersedes_nothing() -> None:
     world = World()
     gate = world.plan(ecr_event())
@@ -303,6 +314,8 @@ def test_a_request_for_another_repository_starts_nothing() -> None:
         ecr_event() | {"detail": None},
         ecr_event() | {"detail": ecr_event()["detail"] | {"image-digest": None}},
         ecr_event() | {"detail": ecr_event()["detail"] | {"image-digest": "sha256:short"}},
+        ecr_event(tag="v1\x1b]0;title\x07"),
+        ecr_event(tag="two words"),
         requested_event(version=2),
         requested_event(image=""),
         requested_event(image="a" * 10_000),
