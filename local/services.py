@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.ports import NAMES
+from local.stack_info import STAND_INS
 from local.tools import ROOT
 
 REGION = "us-east-1"
@@ -33,13 +34,17 @@ class Outside:
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> "Outside":
-        """A Langfuse counts only with both of its keys."""
+        """A Langfuse counts only with both of its keys; what `flywheel local env` said of stand-ins does not count."""
+        stand_ins = variables.get(STAND_INS, "").split(",")
         keys = ("LANGFUSE_HOST", "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
         host, public, secret = (variables.get(key) or None for key in keys)
-        if not (host and public and secret):
+        if not (host and public and secret) or "langfuse" in stand_ins:
             host = public = secret = None
-        model, mcp = (variables.get(key) or None for key in ("MODEL_BASE_URL", "MCP_URL"))
-        return cls(host.rstrip("/") if host else None, public, secret, model.rstrip("/") if model else None, mcp)
+        model = variables.get("MODEL_BASE_URL") if "model" not in stand_ins else None
+        mcp = variables.get("MCP_URL") if "mcp" not in stand_ins else None
+        return cls(
+            host.rstrip("/") if host else None, public, secret, model.rstrip("/") if model else None, mcp or None
+        )
 
     def replaces(self, name: str) -> bool:
         urls = {"langfuse": self.langfuse_host, "model": self.model_url, "mcp": self.mcp_url}

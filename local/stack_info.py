@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 from local.tools import STATE
 
 FILE = "stack.json"
+# Names the stand-ins among the variables below, so that a shell which has them does not take one for a real service.
+STAND_INS = "FLYWHEEL_STAND_INS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class StackInfo:
             "MODEL_BASE_URL": self.model_url,
             "OPENAI_BASE_URL": self.model_url,
             "MCP_URL": self.mcp_url,
+            STAND_INS: ",".join(name for name in ("langfuse", "model", "mcp") if name in self.processes),
         }
 
     def save(self, state: Path) -> None:

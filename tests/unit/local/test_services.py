@@ -45,3 +45,11 @@ def test_the_model_proxy_gets_the_address_without_its_version() -> None:
     ]
 
     assert dict(ministack.env)["MINISTACK_BEDROCK_PROXY_URL"] == "http://m:1"
+
+
+def test_a_shell_that_was_pointed_at_the_stand_ins_does_not_make_them_real() -> None:
+    """`eval "$(flywheel local env)"` and then `make demo`: the variables are there, the services may not be."""
+    named = REAL | {"MODEL_BASE_URL": "http://m/v1", "MCP_URL": "http://t/mcp"}
+    assert Outside.from_environment(named | {"FLYWHEEL_STAND_INS": "langfuse,model,mcp"}) == Outside()
+    found = Outside.from_environment(named | {"FLYWHEEL_STAND_INS": "model"})
+    assert (found.replaces("langfuse"), found.replaces("model"), found.replaces("mcp")) == (True, False, True)

@@ -48,4 +48,4 @@ def test_the_environment_names_every_service() -> None:
     assert found["LANGFUSE_HOST"] == "http://127.0.0.1:2"
     assert found["OPENAI_BASE_URL"] == found["MODEL_BASE_URL"] == "http://127.0.0.1:3/v1"
     assert found["MCP_URL"] == "http://127.0.0.1:4/mcp"
-    assert not any(name.startswith("FLYWHEEL_") for name in found)
+    assert [name for name in found if name.startswith("FLYWHEEL_")] == ["FLYWHEEL_STAND_INS"]
