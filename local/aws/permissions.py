@@ -1,7 +1,8 @@
-"""IAM for AgentCore: which action a request is, on which runtime, with which tags; who assumes a runtime's role."""
+"""IAM where MiniStack knows too little: AgentCore's requests and roles, SSM parameters by the list, event sources."""
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -26,13 +27,13 @@ def apply() -> None:
     # MiniStack checks invocations only: everything else on AgentCore would be allowed to everybody.
     patching.put(iam_actions._BOTOCORE_SERVICE_MAP, _SERVICE, [], ["bedrock-agentcore-control"])
     patching.put(tagging._RESOURCE_TAG_COLLECTORS, _SERVICE, None, runtime_tags)
-    patching.wrap(iam_actions, "extract_resource_arn", "82f51700695c", _with_runtimes)
+    patching.wrap(iam_actions, "extract_resource_arn", "82f51700695c", _with_resources)
     patching.wrap(iam_actions, "extract_iam_action", "ec476b92d969", _with_model_actions)
     patching.wrap(iam_actions, "request_tag_context", "d46adb816e02", _with_event_source)
     patching.wrap(iam_evaluator, "evaluate_trust_policy", "4b50aa29ad29", _with_source)
 
 
-def _with_runtimes(extract: Callable[..., str]) -> Callable[..., str]:
+def _with_resources(extract: Callable[..., str]) -> Callable[..., str]:
     def extract_resource_arn(  # noqa: PLR0917 - MiniStack's signature
         service: str,
         method: str,
@@ -51,9 +52,28 @@ def _with_runtimes(extract: Callable[..., str]) -> Callable[..., str]:
                 # AWS's service authorization reference: what creates or lists has no resource, a policy must say `*`.
                 lists = method == "POST" and parts[2:] in ([], ["runtime-endpoints"])
                 return "*" if len(parts) == 1 or lists else f"arn:aws:{_SERVICE}:{region}:{account}:runtime/{parts[1]}"
+        if service == "ssm" and (parameters := _parameters(body)):
+            return f"arn:aws:ssm:{region}:{account}:parameter{parameters}"
         return extract(service, method, path, headers, body, query, region, account)
 
     return extract_resource_arn
+
+
+def _parameters(body: Any) -> str | None:
+    """What all names of a GetParameters begin with; None for any other request.
+
+    AWS checks each parameter, MiniStack one resource and for this request none: whoever may read some parameters only
+    was refused all. A policy's `.../LANGFUSE_*` fits the common beginning exactly when it fits every name. What is
+    allowed name by name, without a `*`, is refused here when it is asked for at once.
+    """
+    try:
+        names = json.loads(body or b"{}").get("Names")
+    except (ValueError, AttributeError):
+        return None
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        return None
+    # Characters, not path components: the policy's `*` stands in the middle of a name.
+    return os.path.commonprefix([name if name.startswith("/") else f"/{name}" for name in names])  # noqa: RUF071
 
 
 def _with_model_actions(extract: Callable[..., str | None]) -> Callable[..., str | None]:

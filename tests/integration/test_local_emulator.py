@@ -261,6 +261,24 @@ def test_a_role_puts_events_under_its_own_source_only(aws: StackInfo) -> None:
     assert refused(events.put_events, Entries=[entry("flywheel.gate"), entry("other")]) == "AccessDeniedException"
 
 
+def test_a_role_reads_several_parameters_at_once_when_it_may_read_each_of_them(aws: StackInfo) -> None:
+    prefix = f"/p-{uuid.uuid4().hex[:8]}"
+    names = [f"{prefix}/LANGFUSE_HOST", f"{prefix}/LANGFUSE_SECRET_KEY"]
+    for name in [*names, f"{prefix}/other"]:
+        boto3.client("ssm").put_parameter(Name=name, Value="v", Type="SecureString")
+    resource = f"arn:aws:ssm:us-east-1:000000000000:parameter{prefix}/LANGFUSE_*"
+    parameters = session_of(
+        make_role({"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": resource})
+    ).client("ssm")
+
+    found = parameters.get_parameters(Names=names, WithDecryption=True)["Parameters"]
+
+    assert sorted(p["Name"] for p in found) == names
+    assert refused(parameters.get_parameters, Names=[*names, f"{prefix}/other"]) == "AccessDeniedException"
+    assert refused(parameters.get_parameters, Names=[f"{prefix}/other"]) == "AccessDeniedException"
+    assert refused(parameters.get_parameter, Name=names[0]) == "AccessDeniedException"
+
+
 def test_a_policy_that_denies_insecure_transport_does_not_deny_the_loopback(aws: StackInfo) -> None:
     role = make_role(
         {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"},
