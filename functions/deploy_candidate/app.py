@@ -20,7 +20,7 @@ from flywheel.deployment import Deployer, DeploymentSettings
 from flywheel.events import ArmRequest
 from flywheel.evidence import GateEvidence
 from flywheel.patience import look_again
-from flywheel.runtimes import Surroundings
+from flywheel.runtimes import Surroundings, gate_environment
 
 logger, metrics = Logger(), Metrics()
 
@@ -45,8 +45,7 @@ def make_deployer(settings: Settings) -> Deployer:
                 role_arn=settings.candidate_role_arn,
                 mcp_url=settings.mcp_url,
                 langfuse_parameter_prefix=settings.langfuse_parameter_prefix,
-                # Traces of a candidate under test must not be taken for production's.
-                langfuse_environment=f"{settings.langfuse_environment}-gate",
+                langfuse_environment=gate_environment(settings.langfuse_environment),
             ),
             ready_timeout=timedelta(seconds=settings.ready_timeout_s),
         ),

@@ -25,6 +25,7 @@ from flywheel.evaluation.ports import Judge, checked_environment
 from flywheel.evaluation.service import Invocation, Langfuse, ShardEvaluator
 from flywheel.evaluation.shard import Limits, ShardSummary
 from flywheel.events import ShardPointer
+from flywheel.runtimes import gate_environment
 
 logger, metrics = Logger(), Metrics()
 
@@ -38,7 +39,7 @@ class Settings(BaseModel):
     state_table: str
     evidence_bucket: str
     langfuse_parameter_prefix: str
-    langfuse_environment: Annotated[str, AfterValidator(checked_environment)]
+    langfuse_environment: Annotated[str, Field(max_length=35), AfterValidator(checked_environment)]
     settings_prefix: str
     judge_base_url: str = Field(pattern=r"^https?://")
     judge_model_id: str
@@ -55,7 +56,7 @@ def connect_langfuse(settings: Settings) -> Langfuse:
         spans=LangfuseSpanSink(api),
         scores=LangfuseScoreStore(api),
         dataset_id=cache(lambda name: datasets.dataset_id(name, deadline_s=DATASET_LOOKUP_S)),
-        environment=settings.langfuse_environment,
+        environment=gate_environment(settings.langfuse_environment),
     )
 
 

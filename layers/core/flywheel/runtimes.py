@@ -34,6 +34,14 @@ class Surroundings:
     langfuse_environment: str
 
 
+def gate_environment(environment: str) -> str:
+    """Langfuse environment of all that a gate leaves there: it must not be taken for production's traffic.
+
+    `environment` is the stack's own, at most 35 characters: Langfuse takes 40.
+    """
+    return f"{environment}-gate"
+
+
 def runtime_environment(candidate: Candidate, around: Surroundings) -> dict[str, str]:
     """Environment variables of a runtime; each parameter of the candidate becomes the variable of its upper-case name.
 
