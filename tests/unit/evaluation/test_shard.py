@@ -326,6 +326,35 @@ def test_a_checkpoint_that_cannot_be_written_is_only_a_pity() -> None:
     assert world.evaluate().trials == 4
 
 
+def test_the_last_checkpoint_is_the_one_that_stays() -> None:
+    writing = threading.Event()
+
+    class SlowFirst(Objects):
+        def put(self, key: str, body: bytes, content_type: str = "application/json") -> None:
+            if key == CHECKPOINT and not writing.is_set():
+                writing.set()
+                time.sleep(0.3)  # still under way when the shard stops
+            super().put(key, body, content_type)
+
+    def second_after_the_first_write_began(_: dict[str, Any]) -> AgentReply:
+        if len(world.agent.calls) == 2:
+            assert writing.wait(5)
+        return said()
+
+    world = World(
+        [golden(number) for number in range(3)],
+        agent=Agent(second_after_the_first_write_began),
+        objects=SlowFirst(),
+        remaining_s=lambda: 900.0 if len(world.agent.calls) < 2 else 0.0,
+        concurrency=1,
+        checkpoint_every_s=0.01,
+    )
+
+    with pytest.raises(TransientError, match="1 of 3 trials are still to do"):
+        world.evaluate()
+    assert len(checkpointed(world.objects)) == 2
+
+
 def test_a_line_that_occurs_twice_is_one_trial() -> None:
     world = World([golden(0)])
     doubled = Shard(GATE, "1-00", world.shard.lines * 3)

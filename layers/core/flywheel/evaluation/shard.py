@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock
 
 from flywheel.domain.outcome import TrialKey, dump_records, load_records
 from flywheel.domain.plan import Shard
@@ -78,6 +79,7 @@ class ShardRun:
         self._finished: dict[TrialKey, Finished] = {}
         self._stopped = False
         self._slots = asyncio.Semaphore(limits.concurrency)
+        self._writing = Lock()
         self._stopping = ThreadPoolExecutor(_STOPPING_AT_ONCE, thread_name_prefix="stop")
 
     async def carry_out(self, delivery: Delivery) -> ShardSummary:
@@ -159,5 +161,7 @@ class ShardRun:
                 written = now
 
     def _write_checkpoint(self, delivery: Delivery) -> None:
-        body = dump_checkpoint(list(self._finished.values()), list(delivery.delivered))
-        self._store.put(checkpoint_key(self._shard.gate_id, self._shard.key), body)
+        # One after another: a write that was under way when the shard stopped must not land after the last one.
+        with self._writing:
+            body = dump_checkpoint(list(self._finished.values()), list(delivery.delivered))
+            self._store.put(checkpoint_key(self._shard.gate_id, self._shard.key), body)
