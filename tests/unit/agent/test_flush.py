@@ -17,6 +17,12 @@ def run[T](scenario: Callable[[], Awaitable[T]]) -> T:
     return asyncio.run(limited())
 
 
+async def until(done: Callable[[], bool]) -> None:
+    """Look until it is so; `run` bounds the time."""
+    while not done():  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.005)
+
+
 class Langfuse:
     """Counts flushes; each takes `takes_s` and ends as `arrives` says."""
 
@@ -90,7 +96,7 @@ def test_a_langfuse_that_hangs_costs_the_first_request_its_budget_and_the_next_n
     first, rest = run(scenario)
 
     assert 0.05 <= first < 1.0
-    assert rest < 0.04
+    assert rest < 0.5  # twenty waits would take 1 s
 
 
 def test_the_waiting_comes_back_when_langfuse_does() -> None:
@@ -101,7 +107,7 @@ def test_the_waiting_comes_back_when_langfuse_does() -> None:
         failed = await flush.wait()
         langfuse.arrives = True
         unnoticed = await flush.wait()  # starts the flush that finds out
-        await asyncio.sleep(0.05)
+        await until(lambda: not flush._failing)
         return [failed, unnoticed, await flush.wait()]
 
     assert run(scenario) == [False, False, True]
@@ -120,7 +126,7 @@ def test_a_flush_that_raises_counts_as_failed_and_the_next_one_runs() -> None:
         flush = SharedFlush(flush_once)
         first = await flush.wait()
         await flush.wait()
-        await asyncio.sleep(0.05)
+        await until(lambda: not flush._failing)
         return [first, await flush.wait()]
 
     assert run(scenario) == [False, True]
