@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -162,7 +163,8 @@ class _Sam:
     def __init__(self, environment: Path, root: Path, state: Path, info: StackInfo) -> None:
         self._bin, self._root, self._state = environment / "bin", root, state / "sam"
         self.log = state / "logs" / "sam.log"
-        keep = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "PIP_INDEX_URL") if name in os.environ}
+        self._scratch = self._state / "tmp"
+        keep = {name: os.environ[name] for name in ("HOME", "LANG", "PIP_INDEX_URL") if name in os.environ}
         pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))}
         self._env = {
             **keep,
@@ -171,6 +173,8 @@ class _Sam:
             # SAM's Python builder calls the pip of the `python3.13` that it finds first.
             "PATH": f"{self._bin}:{os.environ.get('PATH', '/usr/bin:/bin')}",
             "SAM_CLI_TELEMETRY": "0",
+            # `sam deploy` leaves an empty folder behind for everything that it packs.
+            "TMPDIR": str(self._scratch),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PYTHONWARNINGS": "ignore",
         }
@@ -181,7 +185,11 @@ class _Sam:
         self._state.mkdir(parents=True, exist_ok=True)
         with (self._state / "lock").open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+            self._scratch.mkdir(exist_ok=True)
+            try:
+                yield
+            finally:
+                shutil.rmtree(self._scratch, ignore_errors=True)
 
     def build(self, parameters: Mapping[str, str]) -> None:
         self._run(
