@@ -188,7 +188,9 @@ def _on_change(show: Callable[[Look], None]) -> Callable[[Look], None]:
     seen: list[object] = [None]
 
     def show_change(look: Look) -> None:
-        now = (look.row.status, look.row.verdict, look.state, look.progress)
+        # The state is told of a running gate only: the record of a gate ends shortly before its execution.
+        state = look.state if look.row.status == "running" else None
+        now = (look.row.status, look.row.verdict, state, look.progress)
         if now != seen[0]:
             seen[0] = now
             show(look)

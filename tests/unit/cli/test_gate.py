@@ -352,6 +352,18 @@ def test_follow_gives_plain_lines_and_the_row_of_the_ended_gate(session: DoubleS
     assert [line.split("  ")[0] for line in lines] == ["running", "PASS"]
 
 
+def test_a_verdict_is_told_once_while_the_execution_still_ends(session: DoubleSession) -> None:
+    def decided() -> None:
+        session.end_gate("PASS", report=False)
+        session.machine.status_now = "RUNNING"
+
+    session.open_gate()
+    session.steps = [decided, lambda: setattr(session.machine, "status_now", "SUCCEEDED")]
+    lines: list[str] = []
+    follow(session, GATE_ID, timeout_s=60, show=lines.append)
+    assert [line.split("  ")[0] for line in lines] == ["running", "PASS"]
+
+
 # --- the gate of an image -------------------------------------------------------------------------------------------
 
 OLDER = "g-20261123t110000-11111111"
