@@ -1,5 +1,6 @@
 """The Langfuse adapters against the stand-in, as an old server (4.16) and as one that takes arrays of scores (4.59)."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from flywheel.adapters.langfuse_scores import LangfuseScoreStore
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import FactScore, TrialError, TrialKey, TrialRecord
 from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError, TransientError
+from flywheel.evaluation import identity
+from flywheel.evaluation.delivery import Delivery, Finished
 from flywheel.evaluation.ports import Score
 from flywheel.evaluation.tracing import Timings, experiments, score_names, scores_of, spans_of
 from local.langfuse.testing import RunningStandIn, running_stand_in
@@ -153,6 +156,43 @@ def test_a_short_trouble_is_waited_out(api: LangfuseApi, stand_in: RunningStandI
     LangfuseScoreStore(api, concurrency=1).post(scores)
 
     assert LangfuseScoreStore(api).read_back(expected(scores), deadline_s=10) == {}
+
+
+def test_a_shard_within_a_small_plans_rate_limit_has_everything_and_asks_no_more_often_than_it_may() -> None:
+    golden = items("limited", 6)
+    of_arms = experiments(plan(golden), dataset_id="ds", environment="dev")
+    records = [
+        TrialRecord(
+            TrialKey(item.item_id, 1, "candidate"),
+            "answered",
+            scores={"correctness": 1.0},
+            trace_id=identity.trace_id(of_arms["candidate"].gate_id, TrialKey(item.item_id, 1, "candidate")),
+        )
+        for item in golden
+    ]
+    now_ns = time.time_ns()
+
+    async def deliver(scores: LangfuseScoreStore, spans: LangfuseSpanSink) -> int:
+        async with Delivery(spans, scores, of_arms, {item.item_id: item for item in golden}) as delivery:
+            for record in records:
+                delivery.add(Finished(record, Timings(now_ns, now_ns + 1, now_ns + 2)))
+                await asyncio.sleep(0.4)
+            return await delivery.finish(30)
+
+    with running_stand_in(server_version="4.59.0") as running:
+        api = LangfuseApi(LangfuseCredentials(running.url, running.public_key, running.secret_key))
+        inject(running, path_prefix="/api/public/otel")
+        inject(running, path_prefix="/api/public/", limit=1, window_s=2)
+        store = LangfuseScoreStore(api)
+
+        undelivered = asyncio.run(deliver(store, LangfuseSpanSink(api)))
+        missing = store.read_back({r.trace_id: score_names(r) for r in records}, deadline_s=30)
+        asked = httpx.get(f"{running.url}/_faults").json()[1]["applied"]
+
+    assert undelivered == 0
+    assert missing == {}
+    # The version, two or three batches of scores, one or two looks: each is refused once at most.
+    assert asked <= 2 * 6
 
 
 def test_a_server_that_does_not_answer_in_time_is_transient(api: LangfuseApi, stand_in: RunningStandIn) -> None:
