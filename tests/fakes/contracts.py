@@ -10,10 +10,10 @@ from uuid import uuid4
 import pytest
 
 from flywheel.domain.candidate import Candidate
+from flywheel.domain.releases import GateRequest
 from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError
 from flywheel.ports import (
     GateArm,
-    GateRequest,
     GateRow,
     GateStore,
     Head,

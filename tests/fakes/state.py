@@ -7,8 +7,9 @@ from threading import Lock
 
 from flywheel.domain.gate import VerdictKind
 from flywheel.domain.outcome import Arm
+from flywheel.domain.releases import GateRequest, supersedes
 from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError
-from flywheel.ports import GateArm, GateRequest, GateRow, Head, Promotion, Release
+from flywheel.ports import GateArm, GateRow, Head, Promotion, Release
 
 
 class InMemoryGates:
@@ -140,7 +141,7 @@ class InMemoryReleases:
 
     def note_request(self, request: GateRequest) -> GateRequest:
         known = self.request
-        if known is None or (request.requested_at, request.event_id) >= (known.requested_at, known.event_id):
+        if known is None or not supersedes(known, request):
             self.request = request
         assert self.request is not None
         return self.request

@@ -17,7 +17,7 @@ from flywheel.domain.outcome import Arm
 from flywheel.domain.plan import ArmPlan, GatePlan, MutedItem, Trigger
 from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy
 from flywheel.domain.prices import estimate_gate_cost, load_prices
-from flywheel.domain.releases import runtime_name
+from flywheel.domain.releases import GateRequest, runtime_name, supersedes
 from flywheel.domain.strict import first_problems
 from flywheel.domain.waves import gate_items, must_pass_pairs
 from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, PlanRefusedError
@@ -30,7 +30,6 @@ from flywheel.ports import (
     DatasetSnapshot,
     DatasetStore,
     GateArm,
-    GateRequest,
     GateStore,
     Head,
     ImageRegistry,
@@ -204,9 +203,7 @@ class Planner:
             self._not_superseded(mine, self._releases.note_request(mine))
 
     def _not_superseded(self, mine: GateRequest, newest: GateRequest | None) -> None:
-        if newest is None or newest.gate_id == mine.gate_id:
-            return
-        if (newest.requested_at, newest.event_id) > (mine.requested_at, mine.event_id):
+        if newest is not None and newest.gate_id != mine.gate_id and supersedes(newest, mine):
             raise RefusedError("superseded", f"gate {newest.gate_id} was asked for later and decides instead")
 
     def _candidate(self, trigger: GateTrigger, head: Head) -> tuple[Candidate, str | None]:

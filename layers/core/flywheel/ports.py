@@ -13,6 +13,7 @@ from flywheel.domain.candidate import Candidate
 from flywheel.domain.gate import VerdictKind
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import Arm
+from flywheel.domain.releases import GateRequest
 from flywheel.domain.verdict import NOTES
 
 
@@ -314,15 +315,6 @@ class Head:
     release: Release | None = None
     promoting: str | None = None
     promoting_until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GateRequest:
-    """Only the newest request may promote. `requested_at` is the event's own time; its id breaks a tie."""
-
-    gate_id: str
-    requested_at: datetime
-    event_id: str
 
 
 class ReleaseStore(Protocol):

@@ -42,4 +42,3 @@ def test_half_a_prompt_is_none() -> None:
 def test_it_survives_its_dictionary_and_names_its_image_by_digest() -> None:
     assert Candidate.from_dict(ONE.to_dict()) == ONE
     assert ONE.image_uri == "repo@sha256:" + "a" * 64
-    assert ONE.parameter_map == {"temperature": 0.5, "top_k": 5}

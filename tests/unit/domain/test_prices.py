@@ -11,7 +11,6 @@ from flywheel.domain.prices import (
     estimate_gate_cost,
     load_prices,
     parse_prices,
-    unpriced_models,
 )
 from flywheel.errors import InvalidRequestError
 
@@ -43,10 +42,6 @@ def test_a_model_is_found_with_and_without_its_region(model_id: str, usd: float 
 
 def test_no_tokens_cost_nothing() -> None:
     assert cost_usd(TABLE, "acme.large-v1:0", Usage()) == 0.0
-
-
-def test_models_without_a_price_are_named_once() -> None:
-    assert unpriced_models(TABLE, ["b", "a", "acme.large-v1:0", "b"]) == ("a", "b")
 
 
 def test_the_packaged_table_is_valid_dated_and_prices_the_usual_models() -> None:

@@ -1,13 +1,12 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone
-from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel.domain.outcome import Arm
-from flywheel.domain.releases import Head, Request, gate_id, may_promote, newest, runtime_name, supersedes
+from flywheel.domain.releases import GateRequest, gate_id, runtime_name, supersedes
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 GATE = gate_id(NOON, "event")
@@ -19,55 +18,24 @@ times = st.datetimes(
 
 
 def test_the_newer_request_supersedes_whatever_was_delivered_first() -> None:
-    old, new = Request(NOON, "z"), Request(NOON + timedelta(microseconds=1), "a")
+    old, new = GateRequest("g", NOON, "z"), GateRequest("g", NOON + timedelta(microseconds=1), "a")
     assert supersedes(new, old)
     assert not supersedes(old, new)
-    assert all(newest(list(order)) == new for order in permutations([old, new, old]))
 
 
 def test_the_event_id_breaks_a_tie_and_a_redelivery_supersedes_nothing() -> None:
-    assert supersedes(Request(NOON, "b"), Request(NOON, "a"))
-    assert not supersedes(Request(NOON, "a"), Request(NOON, "a"))
+    assert supersedes(GateRequest("g", NOON, "b"), GateRequest("g", NOON, "a"))
+    assert not supersedes(GateRequest("g", NOON, "a"), GateRequest("g", NOON, "a"))
 
 
 def test_times_of_other_zones_are_compared_as_instants() -> None:
     later = datetime(2026, 1, 1, 8, tzinfo=timezone(timedelta(hours=-8)))
-    assert supersedes(Request(later, "a"), Request(NOON, "b"))
+    assert supersedes(GateRequest("g", later, "a"), GateRequest("g", NOON, "b"))
 
 
-def test_a_request_without_a_time_zone_is_an_error_and_of_none_there_is_no_newest() -> None:
+def test_a_request_without_a_time_zone_is_an_error() -> None:
     with pytest.raises(ValueError, match="no time zone"):
-        Request(datetime(2026, 1, 1), "a")  # noqa: DTZ001
-    assert newest([]) is None
-
-
-@pytest.mark.parametrize(
-    ("head", "expected_release", "why"),
-    [
-        (None, None, None),
-        (None, 3, "incumbent_changed"),
-        (Head(3, "g-old"), 3, None),
-        (Head(3, "g-old"), None, "incumbent_changed"),
-        (Head(4, "g-other"), 3, "incumbent_changed"),
-        (Head(4, "g-mine"), 3, None),
-        (Head(3, "g-old", "g-other", NOON + timedelta(seconds=1)), 3, "promotion_running"),
-        (Head(3, "g-old", "g-other", None), 3, "promotion_running"),
-        (Head(3, "g-old", "g-other", NOON), 3, None),
-        (Head(3, "g-old", "g-mine", NOON + timedelta(hours=1)), 3, None),
-    ],
-)
-def test_promotion_is_a_compare_and_set_on_the_head(
-    head: Head | None, expected_release: int | None, why: str | None
-) -> None:
-    assert may_promote(head, expected_release=expected_release, gate_id="g-mine", now=NOON) == why
-
-
-def test_of_two_gates_planned_on_one_head_the_second_loses() -> None:
-    head = Head(3, "g-old")
-    assert may_promote(head, expected_release=3, gate_id="g-a", now=NOON) is None
-    after = Head(4, "g-a")
-    assert may_promote(after, expected_release=3, gate_id="g-b", now=NOON) == "incumbent_changed"
-    assert may_promote(after, expected_release=3, gate_id="g-a", now=NOON) is None, "a repeated call has done it"
+        GateRequest("g", datetime(2026, 1, 1), "a")  # noqa: DTZ001
 
 
 def test_a_gate_id_is_the_same_for_every_delivery_of_an_event() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from flywheel.domain.releases import GateRequest
 from flywheel.errors import NotFoundError, PromotionRefusedError, TransientError
 from flywheel.events import ExecutionEnded
-from flywheel.ports import AgentReply, GateRequest, InvocationFailure
+from flywheel.ports import AgentReply, InvocationFailure
 from flywheel.rollback import Rollback, plan_rollback
 from tests.fakes.clock import NOON
 from tests.fakes.runtimes import answered

@@ -8,8 +8,9 @@ from typing import Any, Self
 from flywheel.adapters.dynamodb import Item, Table
 from flywheel.adapters.dynamodb_gates import time_text, time_value
 from flywheel.domain.candidate import Candidate
+from flywheel.domain.releases import GateRequest
 from flywheel.errors import ConflictError
-from flywheel.ports import GateRequest, Head, Release
+from flywheel.ports import Head, Release
 
 _FREE_OR_MINE = "(attribute_not_exists(promoting) OR promoting = :holder OR promoting_until < :now)"
 

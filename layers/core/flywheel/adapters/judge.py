@@ -73,7 +73,6 @@ class FactualityJudge:
         concurrency: int = 100,
     ) -> None:
         self._client = client
-        self._model_id = model_id
         self._choice_scores = dict(choice_scores)
         self._deadline_s = deadline_s
         self._slots = asyncio.Semaphore(concurrency)

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from pydantic import ConfigDict
@@ -58,10 +57,6 @@ class Candidate:
     def image_uri(self) -> str:
         """`repository@sha256:...`: a tag never takes part."""
         return f"{self.repository_uri}@{self.image_digest}"
-
-    @property
-    def parameter_map(self) -> Mapping[str, Parameter]:
-        return MappingProxyType(dict(self.parameters))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; `from_dict` reverses it."""

@@ -59,16 +59,11 @@ TYPICAL_JUDGEMENT = Usage(input_tokens=1_500, output_tokens=300, model_calls=1)
 
 
 def cost_usd(prices: PriceTable, model_id: str, usage: Usage) -> float | None:
-    """Cost of the tokens; None when the table does not know the model (`unpriced_models` says so by name)."""
+    """Cost of the tokens; None when the table does not know the model."""
     price = prices.price(model_id)
     if price is None:
         return None
     return (usage.input_tokens * price.input_usd + usage.output_tokens * price.output_usd) / _TOKENS
-
-
-def unpriced_models(prices: PriceTable, model_ids: Iterable[str]) -> tuple[str, ...]:
-    """The models without a price, for a warning: their trials have no cost, and no budget is checked for them."""
-    return tuple(sorted({model_id for model_id in model_ids if prices.price(model_id) is None}))
 
 
 def estimate_gate_cost(

@@ -1,4 +1,4 @@
-"""Rules of requests, releases and names: who supersedes whom, who may promote, what things are called."""
+"""Rules of requests and names: who supersedes whom, what gates and runtimes are called."""
 
 import hashlib
 import re
@@ -13,9 +13,13 @@ _LONGEST_ENVIRONMENT = 48 - len("fw__12345678_candidate")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One request to judge an image. `requested_at` is the event's own time, UTC-aware, never that of its delivery."""
+class GateRequest:
+    """One request to judge an image; only the newest may promote.
 
+    `requested_at` is the event's own time, UTC-aware, never that of its delivery; the event's id breaks a tie.
+    """
+
+    gate_id: str
     requested_at: datetime
     event_id: str
 
@@ -24,40 +28,9 @@ class Request:
             raise ValueError(f"the time of event {self.event_id!r} has no time zone")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The release now in production. `promoting` is the gate that holds the right to promote until then."""
-
-    release_no: int
-    gate_id: str
-    promoting: str | None = None
-    promoting_until: datetime | None = None
-
-
-def supersedes(one: Request, other: Request) -> bool:
+def supersedes(one: GateRequest, other: GateRequest) -> bool:
     """True when `one` is the newer request; the event id breaks a tie, so that every reader agrees on one order."""
     return (one.requested_at, one.event_id) > (other.requested_at, other.event_id)
-
-
-def newest(requests: list[Request]) -> Request | None:
-    """The request that supersedes all others, whatever order they came in; None of none."""
-    return max(requests, key=lambda r: (r.requested_at, r.event_id), default=None)
-
-
-def may_promote(head: Head | None, *, expected_release: int | None, gate_id: str, now: datetime) -> str | None:
-    """None when the gate may take the head; otherwise why not: `incumbent_changed` or `promotion_running`.
-
-    A compare-and-set: the head must still be the release that the plan was made against (`expected_release`, None:
-    the first gate ever), or already be this gate's own (a repeated call). Another gate's unexpired right to promote is
-    respected; an expired one is taken over.
-    """
-    if head is not None and head.gate_id == gate_id:
-        return None
-    if (head.release_no if head else None) != expected_release:
-        return "incumbent_changed"
-    if head is None or head.promoting is None or head.promoting == gate_id:
-        return None
-    return "promotion_running" if head.promoting_until is None or now < head.promoting_until else None
 
 
 def gate_id(event_time: str | datetime, event_id: str) -> str:
