@@ -216,7 +216,7 @@ class System:
         httpx.post(f"{self._control_url(where)}/_faults", json=rule, timeout=5).raise_for_status()
 
     def clear_faults(self) -> None:
-        for where in ("model", "agentcore", *(["langfuse"] if self.info.langfuse.kind == "stand-in" else [])):
+        for where in {"model", "agentcore", "langfuse"} & self.info.processes.keys():
             httpx.delete(f"{self._control_url(where)}/_faults", timeout=5).raise_for_status()
 
     def _control_url(self, where: str) -> str:
