@@ -38,7 +38,6 @@ class Settings(BaseModel):
     settings_prefix: str
     judge_model_id: str
     mcp_url: str
-    wave_pairs: PositiveInt = 100
     trial_concurrency: PositiveInt
     shards_per_wave: PositiveInt
 
@@ -51,7 +50,6 @@ def make_planner(settings: Settings) -> Planner:
             repository=settings.agent_repository,
             dataset_name=settings.dataset_name,
             judge_model_id=settings.judge_model_id,
-            wave_pairs=settings.wave_pairs,
             mcp_url=settings.mcp_url,
             concurrency=settings.trial_concurrency * settings.shards_per_wave,
         ),

@@ -118,7 +118,7 @@ class World:
     @property
     def planner(self) -> Planner:
         return Planner(
-            PlanningSettings("dev", REPOSITORY, "golden", "judge.model-1", self.wave_pairs, "https://mcp.test/mcp", 8),
+            PlanningSettings("dev", REPOSITORY, "golden", "judge.model-1", "https://mcp.test/mcp", 8),
             gates=self.gates,
             releases=self.releases,
             images=self.images,

@@ -17,8 +17,6 @@ from flywheel.evidence import GateEvidence, decision_key, gate_state_key
 from flywheel.ports import Clock, DatasetStore, ReleaseStore, ScoreStore
 from flywheel.supersession import superseded
 
-# The machine's inline Map takes 40 iterations at once.
-MOST_SHARDS_AT_ONCE = 40
 _NAMED = 10
 
 
@@ -146,7 +144,6 @@ class Decider:
                 gate_id=gate_id,
                 wave=wave + 1,
                 shards=tuple(ShardPointer(gate_id=gate_id, key=key) for key in keys),
-                concurrency=min(max(1, len(keys)), MOST_SHARDS_AT_ONCE),
             ),
         )
 

@@ -170,7 +170,6 @@ class PlanReply(_Wire):
     action: Literal["run", "skip", "refused"]
     gate_id: str
     arms: tuple[ArmMessage, ...] = ()
-    max_waves: int = 0
 
 
 class ArmRequest(_Wire):
@@ -201,7 +200,6 @@ class DecideReply(_Wire):
     gate_id: str
     wave: int
     shards: tuple[ShardPointer, ...] = ()
-    concurrency: int = 1
 
 
 class GateMessage(_Wire):

@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from math import ceil
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -19,7 +18,7 @@ from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_pol
 from flywheel.domain.prices import estimate_gate_cost, load_prices
 from flywheel.domain.releases import GateRequest, runtime_name, supersedes
 from flywheel.domain.strict import first_problems
-from flywheel.domain.waves import gate_items, must_pass_pairs
+from flywheel.domain.waves import gate_items
 from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, PlanRefusedError
 from flywheel.evaluation.instrument import judge_spec
 from flywheel.events import PRODUCTION, ArmMessage, GateTrigger, NotForUs, PlanReply, PromptVersion, parse_trigger
@@ -67,7 +66,6 @@ class PlanningSettings:
     repository: str
     dataset_name: str
     judge_model_id: str
-    wave_pairs: int
     mcp_url: str
     concurrency: int
 
@@ -298,13 +296,10 @@ class Planner:
         return snapshot
 
     def _reply(self, plan: GatePlan) -> PlanReply:
-        pairs = len(gate_items(plan.policy, plan.items)) * plan.policy.max_trials
-        waves = ceil(pairs / self._settings.wave_pairs)
         return PlanReply(
             action="run",
             gate_id=plan.gate_id,
             arms=tuple(ArmMessage(gate_id=plan.gate_id, arm=a.arm, runtime_name=a.runtime_name) for a in plan.arms),
-            max_waves=max(waves, 1 if must_pass_pairs(plan.policy, plan.items) else waves),
         )
 
 

@@ -86,7 +86,7 @@ def test_one_gate_goes_through_all_entries(monkeypatch: pytest.MonkeyPatch) -> N
         call(entry("deploy_candidate"), gate | {"arm": arm["arm"]})
         assert call(entry("deploy_candidate"), gate | {"arm": arm["arm"]})["ready"] is True
     asked = call(entry("decide_gate"), gate | {"wave": 0})
-    assert set(asked) == {"action", "gate_id", "wave", "shards", "concurrency"}
+    assert set(asked) == {"action", "gate_id", "wave", "shards"}
     world.evaluate(world.decider.decide(planned["gate_id"], 0))
     assert call(entry("decide_gate"), gate | {"wave": asked["wave"]})["action"] == "promote"
     while not (promoted := call(entry("promote_candidate"), gate))["done"]:

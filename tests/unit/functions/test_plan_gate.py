@@ -50,7 +50,7 @@ def test_a_push_becomes_a_plan_with_everything_fixed() -> None:
     world = World()
     reply, _ = world.planner.plan(sample("ecr_image_pushed"), "arn:execution:1")
     expected_id = gate_id("2026-11-23T11:59:00Z", "13cde686-328b-6117-af20-0e5566167482")
-    assert (reply.action, reply.gate_id, reply.max_waves) == ("run", expected_id, 1)
+    assert (reply.action, reply.gate_id) == ("run", expected_id)
     plan = world.evidence.plan(expected_id)
     assert plan.arms[0].candidate.image_uri == f"{URI}@{DIGEST}"
     assert plan.arms[0].candidate.model_id == "test.model-1"
