@@ -18,7 +18,7 @@ from flywheel.domain.prices import CostEstimate, estimate_gate_cost, load_prices
 from flywheel.domain.strict import first_problems
 from flywheel.domain.waves import gate_items
 from flywheel.errors import InvalidRequestError
-from flywheel.planning import AgentSettings
+from flywheel.planning_inputs import AgentSettings
 from flywheel.report.render import usd
 
 

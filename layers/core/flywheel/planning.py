@@ -1,63 +1,34 @@
 """Trigger -> the plan of a gate: candidate, incumbent, dataset snapshot, policy; all fixed before anything is done."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-
 from flywheel.domain.candidate import Candidate
-from flywheel.domain.gate import Reason, Verdict
+from flywheel.domain.gate import Verdict
 from flywheel.domain.golden import GoldenItem, dataset_hash
 from flywheel.domain.outcome import Arm
-from flywheel.domain.plan import ArmPlan, GatePlan, MutedItem, Trigger
-from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy
+from flywheel.domain.plan import ArmPlan, GatePlan, Trigger
 from flywheel.domain.prices import estimate_gate_cost, load_prices
 from flywheel.domain.releases import GateRequest, runtime_name, supersedes
-from flywheel.domain.strict import first_problems
 from flywheel.domain.waves import gate_items
-from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, PlanRefusedError
 from flywheel.evaluation.instrument import judge_spec
-from flywheel.events import PRODUCTION, ArmMessage, GateTrigger, NotForUs, PlanReply, PromptVersion, parse_trigger
+from flywheel.events import ArmMessage, GateTrigger, NotForUs, PlanReply, parse_trigger
 from flywheel.evidence import GateEvidence
 from flywheel.opening import opened
+from flywheel.planning_inputs import PlanInputs, RefusedError
 from flywheel.ports import (
     Clock,
-    DatasetSnapshot,
     DatasetStore,
     GateArm,
     GateStore,
-    Head,
     ImageRegistry,
     PromptStore,
     ReleaseStore,
     Settings,
 )
-from flywheel.runtimes import Surroundings, runtime_environment
-
-
-class AgentSettings(BaseModel):
-    """`/flywheel/<env>/agent`: what a pushed image is combined with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model_id: str = Field(min_length=1, max_length=300)
-    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    prompt: PromptVersion | None = None
-
-
-_MUTES: TypeAdapter[list[MutedItem]] = TypeAdapter(list[MutedItem])
-
-
-class RefusedError(PlanRefusedError):
-    """`reason` says as data why the gate must not start."""
-
-    def __init__(self, code: str, message: str, **figures: Any) -> None:
-        super().__init__(f"{code}: {message}")
-        self.reason = Reason(code, message, **figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +60,14 @@ class Planner:
         self._settings = settings
         self._gates = gates
         self._releases = releases
-        self._images = images
-        self._datasets = datasets
-        self._prompts = prompts
-        self._parameters = parameters
+        self._inputs = PlanInputs(
+            settings.dataset_name,
+            settings.mcp_url,
+            images=images,
+            datasets=datasets,
+            prompts=prompts,
+            parameters=parameters,
+        )
         self._evidence = evidence
         self._clock = clock
 
@@ -131,9 +106,9 @@ class Planner:
 
     def _make_plan(self, trigger: GateTrigger) -> GatePlan:
         head = self._releases.head()
-        candidate, revision = self._candidate(trigger, head)
-        policy = self._policy()
-        snapshot = self._snapshot()
+        candidate, revision = self._inputs.candidate(trigger, head)
+        policy = self._inputs.policy()
+        snapshot = self._inputs.snapshot()
         items = snapshot.items
         if trigger.item_ids is not None:
             items = _chosen(items, trigger.item_ids)
@@ -156,7 +131,7 @@ class Planner:
             items=items,
             judge=judge_spec(self._settings.judge_model_id, policy.choice_scores),
             seed=int(hashlib.sha256(trigger.gate_id.encode()).hexdigest()[:8], 16),
-            muted=self._muted(),
+            muted=self._inputs.muted(),
             # A gate over part of the dataset shows something; it is no reason to change production.
             promote=trigger.promote and trigger.item_ids is None,
             annotate=trigger.annotate,
@@ -203,97 +178,6 @@ class Planner:
     def _not_superseded(self, mine: GateRequest, newest: GateRequest | None) -> None:
         if newest is not None and newest.gate_id != mine.gate_id and supersedes(newest, mine):
             raise RefusedError("superseded", f"gate {newest.gate_id} was asked for later and decides instead")
-
-    def _candidate(self, trigger: GateTrigger, head: Head) -> tuple[Candidate, str | None]:
-        if trigger.reference == PRODUCTION:
-            if head.release is None:
-                raise RefusedError("no_production", "nothing is in production yet: push an image first")
-            candidate, revision = head.release.candidate, None
-        else:
-            try:
-                image = self._images.resolve(trigger.reference)
-            except (NotFoundError, InvalidRequestError) as error:
-                raise RefusedError("image_not_found", str(error)) from error
-            agent = self._agent_settings()
-            candidate = Candidate(
-                repository_uri=image.repository_uri,
-                image_digest=image.digest,
-                model_id=agent.model_id,
-                prompt_name=agent.prompt.name if agent.prompt else None,
-                prompt_version=agent.prompt.version if agent.prompt else None,
-                parameters=tuple(agent.parameters.items()),
-            )
-            revision = image.revision
-        if trigger.prompt is not None:
-            rest = tuple((name, value) for name, value in candidate.parameters if name != "system_prompt")
-            candidate = replace(
-                candidate, prompt_name=trigger.prompt.name, prompt_version=trigger.prompt.version, parameters=rest
-            )
-        try:
-            runtime_environment(candidate, Surroundings("", "", self._settings.mcp_url, "", ""))
-        except InvalidRequestError as error:
-            raise RefusedError("invalid_agent_settings", str(error)) from error
-        self._has_prompt(candidate)
-        return candidate, revision
-
-    def _has_prompt(self, candidate: Candidate) -> None:
-        """A prompt that is not there would make every answer an error, as if the image were bad."""
-        if candidate.prompt_name is None or candidate.prompt_version is None:
-            return
-        named = f"{candidate.prompt_name}:{candidate.prompt_version}"
-        try:
-            self._prompts.text(candidate.prompt_name, candidate.prompt_version)
-        except NotFoundError as error:
-            raise RefusedError("prompt_not_found", f"Langfuse has no prompt {named}") from error
-        except AccessDeniedError:
-            raise
-        except InvalidRequestError as error:
-            raise RefusedError("prompt_invalid", f"the prompt {named} cannot be used: {error}") from error
-
-    def _agent_settings(self) -> AgentSettings:
-        text = self._parameters.text("agent")
-        if text is None:
-            raise RefusedError(
-                "invalid_agent_settings", "the SSM parameter 'agent' of this environment does not exist: create it"
-            )
-        try:
-            return AgentSettings.model_validate_json(text)
-        except ValidationError as error:
-            raise RefusedError(
-                "invalid_agent_settings", f"the SSM parameter 'agent' is invalid: {first_problems(error)}"
-            ) from error
-
-    def _policy(self) -> GatePolicy:
-        text = self._parameters.text("policy")
-        try:
-            return apply_overrides(load_default_policy(), json.loads(text) if text else {})
-        except (ValueError, InvalidRequestError) as error:
-            raise RefusedError("invalid_policy", f"the SSM parameter 'policy' is invalid: {error}") from error
-
-    def _muted(self) -> tuple[MutedItem, ...]:
-        text = self._parameters.text("mutes")
-        try:
-            return tuple(_MUTES.validate_json(text)) if text else ()
-        except ValidationError as error:
-            raise RefusedError(
-                "invalid_mutes", f"the SSM parameter 'mutes' is invalid: {first_problems(error)}"
-            ) from error
-
-    def _snapshot(self) -> DatasetSnapshot:
-        name = self._settings.dataset_name
-        try:
-            snapshot = self._datasets.snapshot(name)
-        except NotFoundError as error:
-            raise RefusedError(
-                "dataset_missing", f"Langfuse has no dataset {name}: run `flywheel dataset import` first"
-            ) from error
-        except AccessDeniedError:
-            raise  # not the dataset's fault: planning is broken until somebody corrects the keys
-        except InvalidRequestError as error:
-            raise RefusedError("dataset_invalid", str(error)) from error
-        if not snapshot.items:
-            raise RefusedError("too_few_items", f"the dataset {name} is empty: run `flywheel dataset import` first")
-        return snapshot
 
     def _reply(self, plan: GatePlan) -> PlanReply:
         return PlanReply(

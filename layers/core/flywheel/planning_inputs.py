@@ -1,0 +1,150 @@
+"""What a plan is made of, each looked up once: candidate, policy, mutes, dataset; or why the gate must not start."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from flywheel.domain.candidate import Candidate
+from flywheel.domain.plan import MutedItem
+from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy
+from flywheel.domain.strict import first_problems
+from flywheel.domain.verdict import Reason
+from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, PlanRefusedError
+from flywheel.events import PRODUCTION, GateTrigger, PromptVersion
+from flywheel.ports import DatasetSnapshot, DatasetStore, Head, ImageRegistry, PromptStore, Settings
+from flywheel.runtimes import Surroundings, runtime_environment
+
+_MUTES: TypeAdapter[list[MutedItem]] = TypeAdapter(list[MutedItem])
+
+
+class AgentSettings(BaseModel):
+    """`/flywheel/<env>/agent`: what a pushed image is combined with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model_id: str = Field(min_length=1, max_length=300)
+    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    prompt: PromptVersion | None = None
+
+
+class RefusedError(PlanRefusedError):
+    """`reason` says as data why the gate must not start."""
+
+    def __init__(self, code: str, message: str, **figures: Any) -> None:
+        super().__init__(f"{code}: {message}")
+        self.reason = Reason(code, message, **figures)
+
+
+class PlanInputs:
+    """Everything that is not there, or cannot be used, is a `RefusedError` that says so as data."""
+
+    def __init__(
+        self,
+        dataset_name: str,
+        mcp_url: str,
+        *,
+        images: ImageRegistry,
+        datasets: DatasetStore,
+        prompts: PromptStore,
+        parameters: Settings,
+    ) -> None:
+        self._dataset_name = dataset_name
+        self._mcp_url = mcp_url
+        self._images = images
+        self._datasets = datasets
+        self._prompts = prompts
+        self._parameters = parameters
+
+    def candidate(self, trigger: GateTrigger, head: Head) -> tuple[Candidate, str | None]:
+        """Give what the trigger asks to be judged, and the commit that its image was made of."""
+        if trigger.reference == PRODUCTION:
+            if head.release is None:
+                raise RefusedError("no_production", "nothing is in production yet: push an image first")
+            candidate, revision = head.release.candidate, None
+        else:
+            try:
+                image = self._images.resolve(trigger.reference)
+            except (NotFoundError, InvalidRequestError) as error:
+                raise RefusedError("image_not_found", str(error)) from error
+            agent = self._agent_settings()
+            candidate = Candidate(
+                repository_uri=image.repository_uri,
+                image_digest=image.digest,
+                model_id=agent.model_id,
+                prompt_name=agent.prompt.name if agent.prompt else None,
+                prompt_version=agent.prompt.version if agent.prompt else None,
+                parameters=tuple(agent.parameters.items()),
+            )
+            revision = image.revision
+        if trigger.prompt is not None:
+            rest = tuple((name, value) for name, value in candidate.parameters if name != "system_prompt")
+            candidate = replace(
+                candidate, prompt_name=trigger.prompt.name, prompt_version=trigger.prompt.version, parameters=rest
+            )
+        try:
+            runtime_environment(candidate, Surroundings("", "", self._mcp_url, "", ""))
+        except InvalidRequestError as error:
+            raise RefusedError("invalid_agent_settings", str(error)) from error
+        self._has_prompt(candidate)
+        return candidate, revision
+
+    def _has_prompt(self, candidate: Candidate) -> None:
+        """A prompt that is not there would make every answer an error, as if the image were bad."""
+        if candidate.prompt_name is None or candidate.prompt_version is None:
+            return
+        named = f"{candidate.prompt_name}:{candidate.prompt_version}"
+        try:
+            self._prompts.text(candidate.prompt_name, candidate.prompt_version)
+        except NotFoundError as error:
+            raise RefusedError("prompt_not_found", f"Langfuse has no prompt {named}") from error
+        except AccessDeniedError:
+            raise
+        except InvalidRequestError as error:
+            raise RefusedError("prompt_invalid", f"the prompt {named} cannot be used: {error}") from error
+
+    def _agent_settings(self) -> AgentSettings:
+        text = self._parameters.text("agent")
+        if text is None:
+            raise RefusedError(
+                "invalid_agent_settings", "the SSM parameter 'agent' of this environment does not exist: create it"
+            )
+        try:
+            return AgentSettings.model_validate_json(text)
+        except ValidationError as error:
+            raise RefusedError(
+                "invalid_agent_settings", f"the SSM parameter 'agent' is invalid: {first_problems(error)}"
+            ) from error
+
+    def policy(self) -> GatePolicy:
+        text = self._parameters.text("policy")
+        try:
+            return apply_overrides(load_default_policy(), json.loads(text) if text else {})
+        except (ValueError, InvalidRequestError) as error:
+            raise RefusedError("invalid_policy", f"the SSM parameter 'policy' is invalid: {error}") from error
+
+    def muted(self) -> tuple[MutedItem, ...]:
+        text = self._parameters.text("mutes")
+        try:
+            return tuple(_MUTES.validate_json(text)) if text else ()
+        except ValidationError as error:
+            raise RefusedError(
+                "invalid_mutes", f"the SSM parameter 'mutes' is invalid: {first_problems(error)}"
+            ) from error
+
+    def snapshot(self) -> DatasetSnapshot:
+        name = self._dataset_name
+        try:
+            snapshot = self._datasets.snapshot(name)
+        except NotFoundError as error:
+            raise RefusedError(
+                "dataset_missing", f"Langfuse has no dataset {name}: run `flywheel dataset import` first"
+            ) from error
+        except AccessDeniedError:
+            raise  # not the dataset's fault: planning is broken until somebody corrects the keys
+        except InvalidRequestError as error:
+            raise RefusedError("dataset_invalid", str(error)) from error
+        if not snapshot.items:
+            raise RefusedError("too_few_items", f"the dataset {name} is empty: run `flywheel dataset import` first")
+        return snapshot
