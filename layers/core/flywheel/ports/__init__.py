@@ -1,0 +1,67 @@
+"""What the application needs from outside, as Protocols: `adapters/` has the real part of each, `tests/fakes` a double.
+
+All times are UTC-aware. Every method may raise `TransientError` (try again later); other errors are named where they
+can happen.
+"""
+
+from flywheel.ports.outside import (
+    Clock,
+    DatasetSnapshot,
+    DatasetStore,
+    EventBus,
+    Image,
+    ImageRegistry,
+    Notifier,
+    ObjectStore,
+    PromptStore,
+    ScoreStore,
+    Settings,
+)
+from flywheel.ports.runtimes import (
+    AgentInvoker,
+    AgentReply,
+    Endpoint,
+    InvocationFailure,
+    Runtime,
+    RuntimeControl,
+    RuntimeSpec,
+    RuntimeStatus,
+)
+from flywheel.ports.state import (
+    GateArm,
+    GateRow,
+    GateStore,
+    Head,
+    Promotion,
+    Release,
+    ReleaseStore,
+)
+
+__all__ = [
+    "AgentInvoker",
+    "AgentReply",
+    "Clock",
+    "DatasetSnapshot",
+    "DatasetStore",
+    "Endpoint",
+    "EventBus",
+    "GateArm",
+    "GateRow",
+    "GateStore",
+    "Head",
+    "Image",
+    "ImageRegistry",
+    "InvocationFailure",
+    "Notifier",
+    "ObjectStore",
+    "Promotion",
+    "PromptStore",
+    "Release",
+    "ReleaseStore",
+    "Runtime",
+    "RuntimeControl",
+    "RuntimeSpec",
+    "RuntimeStatus",
+    "ScoreStore",
+    "Settings",
+]

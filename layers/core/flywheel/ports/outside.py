@@ -1,0 +1,90 @@
+"""Everything else that is outside: time, objects, images, settings, Langfuse, the bus and people."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from flywheel.domain.golden import GoldenItem
+
+
+class Clock(Protocol):
+    def now(self) -> datetime: ...
+
+
+class ObjectStore(Protocol):
+    """Evidence: objects by key."""
+
+    def read(self, key: str) -> bytes:
+        """Raise `NotFoundError` when there is no such object."""
+        ...
+
+    def create(self, key: str, body: bytes, content_type: str = "application/json") -> bool:
+        """Write once: False, and nothing changed, when the object is there already."""
+        ...
+
+    def put(self, key: str, body: bytes, content_type: str = "application/json") -> None:
+        """Write, replacing what is there."""
+        ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Every key that starts with `prefix`, sorted; all pages."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of our repository. `revision` is its label `org.opencontainers.image.revision`, None without one."""
+
+    repository_uri: str
+    digest: str
+    revision: str | None = None
+
+
+class ImageRegistry(Protocol):
+    def resolve(self, reference: str) -> Image:
+        """`reference` is a tag or a `sha256:` digest of our repository. Raise `NotFoundError` when it has no such."""
+        ...
+
+
+class Settings(Protocol):
+    """Settings of this environment that people change without a deployment (SSM)."""
+
+    def text(self, name: str) -> str | None:
+        """Give the parameter's value, decrypted; None when there is no such parameter."""
+        ...
+
+
+class DatasetSnapshot(NamedTuple):
+    """`version` is the time at which the items were read; reading that version again gives the same items."""
+
+    items: tuple[GoldenItem, ...]
+    version: datetime
+
+
+class DatasetStore(Protocol):
+    def snapshot(self, name: str, version: datetime | None = None) -> DatasetSnapshot:
+        """All active items, now or as of `version`. Raise `NotFoundError` when there is no such dataset."""
+        ...
+
+
+class ScoreStore(Protocol):
+    def read_back(self, expected: Mapping[str, Collection[str]], *, deadline_s: float) -> Mapping[str, frozenset[str]]:
+        """Give what is missing of `expected` (trace id -> names of its scores); empty: all of them are there."""
+        ...
+
+
+class PromptStore(Protocol):
+    def text(self, name: str, version: int) -> str:
+        """Raise `NotFoundError` when there is no such prompt version."""
+        ...
+
+
+class EventBus(Protocol):
+    def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
+        """Put one event on our bus."""
+        ...
+
+
+class Notifier(Protocol):
+    def notify(self, subject: str, message: str) -> None: ...
