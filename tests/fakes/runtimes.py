@@ -35,6 +35,9 @@ class InMemoryRuntimes:
         _check(spec)
         existing = self.find(spec.name)
         if existing is not None:
+            (made,) = [stored.specs["1"] for stored in self.stored.values() if stored.runtime.name == spec.name]
+            if made.token == spec.token and made != spec:
+                raise InvalidRequestError("the client token was used with other parameters")
             return self.get(existing.runtime_id)
         self._made += 1
         runtime_id = f"{spec.name}-{self._made:010d}"

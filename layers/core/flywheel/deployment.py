@@ -66,7 +66,7 @@ class Deployer:
             # `ready` lets the machine go on to Decide Gate, which ends a superseded gate whatever runs.
             self._evidence.write_verdict(gate_id, Verdict("INCONCLUSIVE", (newer,)))
             return DeployReply(gate_id=gate_id, arm=arm, runtime_id=runtime_id or "", ready=True, wait_s=0)
-        runtime = self._create(plan, of_arm) if runtime_id is None else self._look(plan, arm, runtime_id)
+        runtime = self._create(plan, of_arm, row) if runtime_id is None else self._look(plan, arm, runtime_id)
         if runtime.status in ("CREATE_FAILED", "UPDATE_FAILED", "DELETING", "DELETE_FAILED"):
             why = runtime.failure_reason[:500] or "no reason given"
             raise self._failed(plan, arm, "deployment_failed", f"the runtime is {runtime.status}: {why}")
@@ -78,9 +78,10 @@ class Deployer:
         wait_s = 0 if ready else _FIRST_WAIT_S if age < _SOON else _LATER_WAIT_S
         return DeployReply(gate_id=gate_id, arm=arm, runtime_id=runtime.runtime_id, ready=ready, wait_s=wait_s)
 
-    def _create(self, plan: GatePlan, of_arm: ArmPlan) -> Runtime:
+    def _create(self, plan: GatePlan, of_arm: ArmPlan, row: GateRow) -> Runtime:
+        # The gate's time, not this call's: a repeated call bears the same client token, so it must say the same.
         runtime = self._runtimes.create(
-            short_lived_spec(plan.gate_id, of_arm, self._settings.surroundings, self._clock.now())
+            short_lived_spec(plan.gate_id, of_arm, self._settings.surroundings, row.started)
         )
         self._gates.note_runtime(plan.gate_id, of_arm.arm, runtime.runtime_id)
         try:

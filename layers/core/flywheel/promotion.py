@@ -119,6 +119,9 @@ class Promoter:
         if row is None or row.status == "ended":
             # Ended since it was looked at, and its right given back before we took it (again): nobody would end this.
             raise _RefusedError("gate_ended", "the gate was ended while it promoted")
+        if row.promotion is None:
+            # Its time of beginning is what the time limit counts from, and part of what a repeated call says again.
+            self._note(plan, progress)
         head = self._releases.head().release
         if head is not None and head.candidate.candidate_id == plan.arms[0].candidate.candidate_id:
             return self._unchanged(plan, head, progress)
@@ -163,7 +166,7 @@ class Promoter:
             self._settings.runtime_name,
             plan.arms[0].candidate,
             self._settings.surroundings,
-            self._clock.now(),
+            progress.started_at,
         )
         existing = self._runtimes.find(self._settings.runtime_name)
         if existing is None:

@@ -58,6 +58,7 @@ def test_a_call_that_was_killed_before_it_noted_the_runtime_finds_it_again() -> 
     first = world.deployer.deploy(gate, "candidate")
     row = world.gates.rows[gate]
     world.gates.rows[gate] = replace(row, arms={"candidate": replace(row.arms["candidate"], runtime_id=None)})
+    world.clock.advance(5)
     assert world.deployer.deploy(gate, "candidate").runtime_id == first.runtime_id
     assert len(world.runtimes.stored) == 1
 

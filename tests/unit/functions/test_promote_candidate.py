@@ -1,5 +1,6 @@
 """PASS -> production, step by step; whoever is refused leaves production as it was."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from flywheel.domain.releases import GateRequest
 from flywheel.errors import NotFoundError, PromotionRefusedError, TransientError
 from flywheel.events import ExecutionEnded
-from flywheel.ports import AgentReply, InvocationFailure
+from flywheel.ports import AgentReply, InvocationFailure, Runtime, RuntimeSpec
 from flywheel.rollback import Rollback, plan_rollback
 from tests.fakes.clock import NOON
 from tests.fakes.runtimes import answered
@@ -167,6 +168,53 @@ def test_a_promotion_that_takes_too_long_is_put_back() -> None:
     world.runtimes.lagging_endpoints.clear()
     assert refused(world, gate) == "promotion_timeout"
     assert production(world) == OTHER_DIGEST
+
+
+def said_again(world: World, spec: RuntimeSpec) -> Runtime:
+    """What AgentCore makes of a repeated client token: the first answer, if everything else is the same."""
+    (made,) = (stored for stored in world.runtimes.stored.values() if stored.runtime.name == spec.name)
+    assert made.specs["1"] == spec
+    return made.runtime
+
+
+def test_a_promotion_that_never_gets_its_turn_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.in_production()
+    gate = world.passed()
+    find = world.runtimes.find
+
+    def busy(name: str) -> Runtime | None:
+        found = find(name)
+        return None if found is None else replace(found, status="UPDATING")
+
+    monkeypatch.setattr(world.runtimes, "find", busy)
+    for _ in range(3):
+        assert world.promoter.promote(gate).done is False
+        world.clock.advance(101)
+    assert refused(world, gate) == "promotion_timeout"
+
+
+def test_a_promotion_that_was_killed_before_it_noted_the_first_version_says_the_same_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    gate = world.passed()
+    create = world.runtimes.create
+
+    def killed(spec: RuntimeSpec) -> Runtime:
+        create(spec)
+        raise TransientError("the answer was lost")
+
+    with monkeypatch.context() as lost:
+        lost.setattr(world.runtimes, "create", killed)
+        with pytest.raises(TransientError):
+            world.promoter.promote(gate)
+    world.clock.advance(5)
+    with monkeypatch.context() as unlisted:  # created a moment ago: not in the list yet
+        unlisted.setattr(world.runtimes, "find", lambda _name: None)
+        unlisted.setattr(world.runtimes, "create", lambda spec: said_again(world, spec))
+        assert world.promoter.promote(gate).done is True
+    assert production(world) == DIGEST
 
 
 def test_two_gates_that_race_have_exactly_one_winner() -> None:
