@@ -132,6 +132,12 @@ def test_the_secret_key_shows_in_no_repr_and_no_error() -> None:
     assert SECRET not in repr(CREDENTIALS) + str(caught.value) + repr(caught.value.__cause__)
 
 
+def test_a_host_that_bears_a_password_is_refused_without_showing_it() -> None:
+    with pytest.raises(ValueError, match="user name or password") as caught:
+        LangfuseCredentials("https://user:hunter2@langfuse.test", "pk", SECRET)
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("host", ["", "cloud.langfuse.com", "ftp://x", "https://", "https://a b", "http://x?y=1"])
 def test_a_host_that_is_no_url_is_refused(host: str) -> None:
     with pytest.raises(ValueError, match="LANGFUSE_HOST is not an http"):

@@ -37,7 +37,7 @@ class LangfuseCredentials:
     """One project of one Langfuse. The secret key never shows in a repr.
 
     Raises:
-        ValueError: the host is not an http(s) URL, or a key is empty.
+        ValueError: the host is not an http(s) URL, or has a user name in it, or a key is empty.
     """
 
     host: str
@@ -45,6 +45,9 @@ class LangfuseCredentials:
     secret_key: str = field(repr=False)
 
     def __post_init__(self) -> None:
+        if "@" in self.host:
+            # Messages, logs and reports name the host: it must have nothing in it that only we may know.
+            raise ValueError("LANGFUSE_HOST has a user name or password in it, and must be https://HOST alone")
         if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", self.host):
             raise ValueError(f"LANGFUSE_HOST is not an http(s) URL: {self.host[:200]!r}")
         if not self.public_key or not self.secret_key:
