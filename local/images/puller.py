@@ -48,7 +48,7 @@ def pull(registry_url: str, repository: str, digest: str, target: Path, *, heade
         config = _config(source.blob(_entry(manifest.get("config"))))
         target.mkdir(parents=True)
         try:
-            for layer in manifest.get("layers", []):
+            for layer in _list(manifest, "layers"):
                 unpack(source.blob(_entry(layer)), target)
         except BaseException:
             shutil.rmtree(target, ignore_errors=True)
@@ -68,7 +68,8 @@ class _Repository:
         if "manifests" not in manifest:
             return manifest
         for entry in manifest["manifests"] if isinstance(manifest["manifests"], list) else []:
-            if isinstance(entry, dict) and (entry.get("platform") or {}).get("os") == "linux":
+            platform = entry.get("platform") if isinstance(entry, dict) else None
+            if isinstance(platform, dict) and platform.get("os") == "linux":
                 return _parsed(self._get(f"manifests/{_entry(entry)}", _entry(entry), "image", {}), "manifest")
         raise ImageError(f"the image index {digest} lists no image for linux")
 
@@ -112,19 +113,30 @@ def _entry(entry: object) -> str:
     return digest
 
 
+def _list(of: Mapping[str, Any], name: str) -> list[Any]:
+    """A list that an image's JSON may have, or have as null."""
+    value = of.get(name) or []
+    if not isinstance(value, list):
+        raise ImageError(f"the image's `{name}` is no list")
+    return value
+
+
 def _config(content: bytes) -> ImageConfig:
     config = _parsed(content, "configuration").get("config") or {}
     if not isinstance(config, dict):
         raise ImageError("the image's configuration has no object `config`")
-    command = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
-    env = config.get("Env") or []
+    command = [*_list(config, "Entrypoint"), *_list(config, "Cmd")]
+    env = _list(config, "Env")
+    labels = config.get("Labels") or {}
+    if not isinstance(labels, dict):
+        raise ImageError("the image's `Labels` are no object")
     if not command or not all(isinstance(part, str) for part in (*command, *env)):
         raise ImageError("the image has no entrypoint; its Dockerfile needs ENTRYPOINT or CMD")
     return ImageConfig(
         entrypoint=tuple(command),
         env=dict(item.split("=", 1) for item in env if "=" in item),
         working_dir=str(config.get("WorkingDir") or "/"),
-        labels=dict(config.get("Labels") or {}),
+        labels=labels,
     )
 
 

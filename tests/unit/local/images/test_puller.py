@@ -175,6 +175,10 @@ def change_manifest(registry: Registry, image: Image) -> str:
     return image.digest
 
 
+def configured(registry: Registry, config: dict[str, Any], **more: Any) -> str:
+    return registry.manifest({"config": {"digest": registry.manifest({"config": config})}} | more)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -188,6 +192,11 @@ def change_manifest(registry: Registry, image: Image) -> str:
         (lambda r, _i: r.manifest({}), "no valid digest"),
         (lambda r, _i: r.manifest({"config": {"digest": 5}}), "no valid digest"),
         (lambda r, _i: r.manifest({"manifests": "x"}), "lists no image"),
+        (lambda r, _i: r.manifest({"manifests": [{"platform": "linux"}]}), "lists no image"),
+        (lambda r, _i: configured(r, {"Entrypoint": 5}), "`Entrypoint` is no list"),
+        (lambda r, _i: configured(r, {"Entrypoint": ["x"], "Env": 5}), "`Env` is no list"),
+        (lambda r, _i: configured(r, {"Entrypoint": ["x"], "Labels": ["x"]}), "`Labels` are no object"),
+        (lambda r, _i: configured(r, {"Entrypoint": ["x"]}, layers=5), "`layers` is no list"),
         (lambda r, _i: r.manifest({"config": {"digest": r.manifest({"config": {}})}}), "no entrypoint"),
         (
             lambda r, _i: r.manifest({"config": {"digest": r.manifest({"config": {"Entrypoint": [1]}})}}),
