@@ -267,9 +267,9 @@ def test_a_role_reads_several_parameters_at_once_when_it_may_read_each_of_them(a
     for name in [*names, f"{prefix}/other"]:
         boto3.client("ssm").put_parameter(Name=name, Value="v", Type="SecureString")
     resource = f"arn:aws:ssm:us-east-1:000000000000:parameter{prefix}/LANGFUSE_*"
-    parameters = session_of(
-        make_role({"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": resource})
-    ).client("ssm")
+    parameters = session_of(make_role({"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": resource})).client(
+        "ssm"
+    )
 
     found = parameters.get_parameters(Names=names, WithDecryption=True)["Parameters"]
 
