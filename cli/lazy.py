@@ -61,5 +61,8 @@ class LazyGroup(TyperGroup):
         except Exception as error:
             if ctx.params.get("debug") or (said := explain(error)) is None:
                 raise
-            typer.secho(f"error: {said}", err=True, fg="red")
+            from flywheel.report.text import showable  # noqa: PLC0415 - what `--help` does not need
+
+            # A message may quote what somebody else sent: it must not command the terminal.
+            typer.secho(f"error: {showable(said)}", err=True, fg="red")
             raise typer.Exit(EXIT_ERROR) from error

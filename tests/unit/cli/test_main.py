@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from typing import NoReturn
 
 import pytest
 from typer.core import TyperGroup
@@ -54,6 +55,17 @@ def test_an_error_is_a_line_without_a_traceback() -> None:
     done = run(DoubleSession(), "gate", "show", "latest")
     assert done.exit_code == 2
     assert done.stderr == "error: there are no gates yet: flywheel push, or flywheel gate start --image TAG\n"
+
+
+def test_an_error_that_quotes_somebody_else_commands_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = DoubleSession()
+
+    def quoting(_limit: int) -> NoReturn:
+        raise NotFoundError("Langfuse said \x1b[2J\x9b2J\nand more")
+
+    monkeypatch.setattr(session.gates, "recent", quoting)
+    done = run(session, "gate", "show", "latest")
+    assert done.stderr == "error: Langfuse said \N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}2J\nand more\n"
 
 
 def test_debug_shows_the_traceback() -> None:
