@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flywheel.errors import ConflictError, NotFoundError
+from flywheel.errors import FlywheelError, NotFoundError
 from flywheel.ports import Clock, GateStore, Runtime, RuntimeControl
 from flywheel.runtimes import GATE, age, deletable
 
@@ -13,7 +13,7 @@ LONGEST_GATE = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """Names of runtimes. `kept`: young, or their gate is running; `refused`: could not be deleted now."""
+    """Names of runtimes. `kept`: young, or their gate is running; `refused`: could not be deleted now, with why."""
 
     seen: int
     swept: tuple[str, ...]
@@ -59,8 +59,9 @@ class Sweeper:
                 swept.append(runtime.name)
             except NotFoundError:
                 continue  # gone between listing and looking
-            except ConflictError:
-                refused.append(runtime.name)
+            except FlywheelError as error:
+                # Whatever is wrong with one, those behind it are looked at; an alarm counts the refused.
+                refused.append(f"{runtime.name}: {error}")
         return SweepResult(seen, tuple(swept), tuple(kept), tuple(refused))
 
     def _abandoned(self, runtime: Runtime) -> bool:

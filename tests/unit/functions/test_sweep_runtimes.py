@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from flywheel.errors import FlywheelError
 from tests.fakes.runtimes import Stored
 from tests.fakes.world import World
 
@@ -91,3 +92,24 @@ def test_one_that_cannot_be_deleted_now_does_not_keep_the_others() -> None:
     result = world.sweeper.sweep()
     assert (len(result.swept), len(result.refused)) == (1, 1)
     assert len(world.sweeper.sweep().swept) == 1
+
+
+def test_one_whose_tags_may_not_be_read_does_not_keep_the_others() -> None:
+    world = World()
+    world.in_production()
+    gate = world.plan()
+    world.deploy(gate)
+    world.gates.end(gate, verdict="FAIL", reasons=[], promoted=False, ended=world.clock.now(), report_key=None)
+    world.clock.advance(2 * HOUR)
+    first = next(s.runtime for s in world.runtimes.stored.values() if s.runtime.name.startswith("fw_"))
+    read = world.runtimes.tags
+
+    def tags(arn: str) -> dict[str, str]:
+        if arn == first.arn:
+            raise FlywheelError("bedrock-agentcore:ListTagsForResource: AccessDenied")
+        return read(arn)
+
+    world.runtimes.tags = tags  # type: ignore[assignment]
+    result = world.sweeper.sweep()
+    assert len(result.swept) == 1
+    assert result.refused == (f"{first.name}: bedrock-agentcore:ListTagsForResource: AccessDenied",)
