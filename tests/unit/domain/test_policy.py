@@ -12,12 +12,12 @@ shares = st.floats(0, 1)
 policies = st.builds(
     GatePolicy,
     primary_metric=st.sampled_from(["correctness", "refusal"]),
-    max_trials=st.integers(1, 100),
+    max_trials=st.none() | st.integers(1, 100),
     minima=st.dictionaries(st.sampled_from(["correctness", "trajectory"]), shares),
     slice_minima=st.dictionaries(
         st.sampled_from(["happy_path", "edge_case"]), st.dictionaries(st.just("correctness"), shares)
     ),
-    margin=shares,
+    margin=st.floats(0.001, 1),
     latency_p95_ms=st.none() | st.integers(1, 100_000),
     cost_per_item_usd=st.none() | st.floats(0, 10),
     trajectory_mode=st.sampled_from(["exact", "in_order", "any_order"]),
@@ -31,8 +31,15 @@ def problems_of(data: Any) -> str:
     return str(caught.value)
 
 
-def test_the_packaged_policy_is_the_default_written_out() -> None:
-    assert load_default_policy() == GatePolicy()
+def test_the_packaged_policy_is_the_default_written_out_with_minima() -> None:
+    packaged = load_default_policy()
+    assert replace(packaged, minima={}, slice_minima={}) == GatePolicy()
+    assert packaged.minima == {"correctness": 0.75}
+    assert packaged.slice_minima == {
+        "happy_path": {"correctness": 0.7},
+        "edge_case": {"correctness": 0.6},
+        "adversarial": {"correctness": 0.7},
+    }
 
 
 def test_an_empty_file_is_the_default() -> None:
@@ -64,7 +71,7 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
     )
     for part in (
         "unknown key 'marginn'",
-        "margin is 2; expected 0 to 1",
+        "margin is 2; expected 0.001 to 1",
         "max_trials is a number; expected a whole number",
         "minimum_items is true or false",
         "maximum_error_rate is text",
@@ -114,7 +121,8 @@ def test_huge_values_do_not_make_huge_messages() -> None:
 
 def test_overrides_replace_values_and_merge_maps() -> None:
     changed = apply_overrides(
-        GatePolicy(), {"margin": 0.2, "minima": {"trajectory": 0.5}, "slice_minima": {"edge_case": {"refusal": 1}}}
+        load_default_policy(),
+        {"margin": 0.2, "minima": {"trajectory": 0.5}, "slice_minima": {"edge_case": {"refusal": 1}}},
     )
     assert changed.margin == 0.2
     assert changed.minima == {"correctness": 0.75, "trajectory": 0.5}
@@ -124,7 +132,8 @@ def test_overrides_replace_values_and_merge_maps() -> None:
 
 def test_null_removes_an_entry_of_a_map_and_switches_a_budget_off() -> None:
     changed = apply_overrides(
-        GatePolicy(), {"minima": {"correctness": None}, "slice_minima": {"edge_case": None}, "latency_p95_ms": None}
+        load_default_policy(),
+        {"minima": {"correctness": None}, "slice_minima": {"edge_case": None}, "latency_p95_ms": None},
     )
     assert changed.minima == {}
     assert "edge_case" not in changed.slice_minima
@@ -151,3 +160,24 @@ def test_overrides_are_checked_like_a_policy() -> None:
         apply_overrides(GatePolicy(), {"minima": 3})
     with pytest.raises(InvalidRequestError, match="must_pass_k is 3"):
         apply_overrides(replace(GatePolicy(), must_pass_n=2), {"must_pass_k": 3})
+
+
+def test_an_error_rate_that_neither_passes_nor_fails_needs_room() -> None:
+    assert "refuted_error_rate is 0.05; it must be below maximum_error_rate" in problems_of(
+        {"refuted_error_rate": 0.05}
+    )
+
+
+def test_a_reliability_of_more_trials_than_there_are_is_refused() -> None:
+    assert "reliability_k is 3, more than max_trials, which is 2" in problems_of({"reliability_k": 3, "max_trials": 2})
+    assert parse_policy({"reliability_k": 3}).reliability_k == 3
+
+
+@pytest.mark.parametrize(("items", "trials"), [(1, 12), (40, 12), (83, 9), (120, 6), (300, 3), (100_000, 2)])
+def test_the_cap_follows_the_size_of_the_dataset(items: int, trials: int) -> None:
+    assert GatePolicy().trials_cap(items) == trials
+
+
+def test_a_cap_that_is_written_down_holds_and_more_trials_come_on_top() -> None:
+    assert GatePolicy(max_trials=4).trials_cap(120) == 4
+    assert GatePolicy(max_trials=4, on_inconclusive="more_trials", more_trials=2).trials_cap(120) == 6

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib import resources
+from math import ceil
 from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict
@@ -18,18 +19,13 @@ from flywheel.domain.strict import STRICT
 from flywheel.errors import InvalidRequestError
 
 type TrajectoryMode = Literal["exact", "in_order", "any_order"]
+type IncumbentMode = Literal["rerun", "cached"]
+type OnInconclusive = Literal["reject", "hold", "more_trials"]
 
-
-def _minima() -> dict[str, float]:
-    return {"correctness": 0.75}
-
-
-def _slice_minima() -> dict[str, dict[str, float]]:
-    return {
-        "happy_path": {"correctness": 0.7},
-        "edge_case": {"correctness": 0.6},
-        "adversarial": {"correctness": 0.7},
-    }
+# A cap by dataset size: about so many pairs in all, each item this often at least and at most.
+_PAIRS_AT_THE_CAP = 720
+_FEWEST_TRIALS = 2
+_MOST_TRIALS = 12
 
 
 def _choice_scores() -> dict[str, float]:
@@ -40,22 +36,44 @@ def _choice_scores() -> dict[str, float]:
 class GatePolicy:
     """Every field has its default; `parse_policy` reads the file form and reports all its errors at once.
 
+    The packaged `policy.json`, over which an environment's own policy is laid, adds absolute minima to these defaults:
+    what an agent must reach in points is the business of its owners.
+
     Attributes:
         primary_metric: the score in [0, 1] that the sequential decision looks at.
-        max_trials: trials of each item and arm at most.
+        max_trials: trials of each item and arm at most; None: by dataset size, see `trials_cap`.
         minimum_items: fewer items than this in the dataset: the gate is refused at planning.
         minima: metric -> least mean over all items; a mean over the trials to which the metric applies.
         slice_minima: slice -> metric -> least mean in that slice.
+        entry_minimum: least mean of the primary metric when there is no incumbent to compare with and `minima` does
+            not name it.
         margin: largest accepted loss of the primary metric's mean against the incumbent, in points of [0, 1].
         slice_margin: the same in one slice.
-        maximum_error_rate: largest accepted share of errored trials of the candidate.
+        anchor_margin: the same against the anchor release; None does not hold candidates against an anchor.
+        alpha: error probability of each certificate and of the refutation of the mean.
+        slice_alpha: error probability of all slice refutations together.
+        maximum_error_rate: a candidate passes only when its share of errored trials is certified to be below this.
+        refuted_error_rate: a candidate whose share of errored trials is proven above this fails.
+        error_alpha: error probability of that refutation.
         maximum_judge_error_rate: above this share of trials that the judge could not score, nothing is concluded.
+        incumbent: `rerun` answers every pair again beside the candidate; `cached` takes stored answers, judged again.
+        cached_trials: stored trials that an item needs at least to be compared with a cached incumbent.
+        reliability_k: pass^k with this k is gated; None does not gate it.
+        minimum_reliability: least mean pass^k over the items, in [0, 1].
+        minimum_judge_agreement: least kappa of the judge with people where reviews are at hand; None does not ask.
+        minimum_judge_self_agreement: least share of repeated judgements that choose the same letter.
+        judge_repeats: judgements of a gate that are asked a second time, to measure that.
+        minimum_reviews: fewer reviews than this say nothing about the judge.
+        judgement_cache_h: judgements up to this age, in hours, are taken from the cache; 0 asks always.
         latency_p95_ms: largest accepted 95th percentile of the agent's own duration; None does not check it.
         cost_per_item_usd: largest accepted mean cost of one trial; None does not check it.
         must_pass_k: a production item passes when at least k of its `must_pass_n` trials reach `must_pass_score`.
         trajectory_mode: how the tools that were called are compared with the expected ones.
         choice_scores: score of each answer of the factuality judge, see docs/architecture.md.
         stop_when_certain: stop early when the trials still open could not turn a failure round any more.
+        on_inconclusive: what an undecided gate does: `reject`, `hold` for a person, or ask for `more_trials`.
+        hold_h: hours that a held gate waits for a person before it is rejected.
+        more_trials: trials of each item beyond the cap when an undecided gate asks for more.
         gates_per_day: gates planned in one UTC day at most.
         usd_per_gate: estimated cost of one gate at most.
     """
@@ -64,14 +82,29 @@ class GatePolicy:
 
     version: int = 1
     primary_metric: str = "correctness"
-    max_trials: int = 1
+    max_trials: int | None = None
     minimum_items: int = 40
-    minima: Mapping[str, float] = field(default_factory=_minima)
-    slice_minima: Mapping[str, Mapping[str, float]] = field(default_factory=_slice_minima)
+    minima: Mapping[str, float] = field(default_factory=dict)
+    slice_minima: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    entry_minimum: float = 0.75
     margin: float = 0.09
     slice_margin: float = 0.5
+    anchor_margin: float | None = 0.075
+    alpha: float = 0.05
+    slice_alpha: float = 0.02
     maximum_error_rate: float = 0.05
+    refuted_error_rate: float = 0.01
+    error_alpha: float = 0.01
     maximum_judge_error_rate: float = 0.02
+    incumbent: IncumbentMode = "rerun"
+    cached_trials: int = 3
+    reliability_k: int | None = None
+    minimum_reliability: float = 0.7
+    minimum_judge_agreement: float | None = 0.6
+    minimum_judge_self_agreement: float = 0.8
+    judge_repeats: int = 20
+    minimum_reviews: int = 30
+    judgement_cache_h: float = 24.0
     latency_p95_ms: int | None = 30_000
     cost_per_item_usd: float | None = 0.25
     must_pass_k: int = 1
@@ -80,12 +113,26 @@ class GatePolicy:
     trajectory_mode: TrajectoryMode = "in_order"
     choice_scores: Mapping[str, float] = field(default_factory=_choice_scores)
     stop_when_certain: bool = True
+    on_inconclusive: OnInconclusive = "reject"
+    hold_h: float = 24.0
+    more_trials: int = 3
     gates_per_day: int = 50
     usd_per_gate: float = 25.0
 
+    def trials_cap(self, items: int) -> int:
+        """Trials of each of `items` items at most.
+
+        Without `max_trials`: about 720 pairs in all, but at least 2 and at most 12 trials an item. What an undecided
+        gate may ask for beyond its cap is added when the policy wants that.
+        """
+        cap = self.max_trials
+        if cap is None:
+            cap = min(_MOST_TRIALS, max(_FEWEST_TRIALS, ceil(_PAIRS_AT_THE_CAP / max(1, items))))
+        return cap + (self.more_trials if self.on_inconclusive == "more_trials" else 0)
+
 
 def load_default_policy() -> GatePolicy:
-    """The policy of the package's `policy.json`: every default written out."""
+    """The policy of the package's `policy.json`: every field written out, with minima."""
     return parse_policy(json.loads(resources.files("flywheel").joinpath("policy.json").read_text("utf-8")))
 
 
@@ -156,19 +203,41 @@ class _Range:
 
 _RANGES: Mapping[str, _Range] = {
     "version": _Range(1, 1, whole=True),
-    "max_trials": _Range(1, 100, whole=True),
+    "max_trials": _Range(1, 100, whole=True, optional=True),
     "minimum_items": _Range(1, 100_000, whole=True),
-    "margin": _Range(0, 1),
-    "slice_margin": _Range(0, 1),
-    "maximum_error_rate": _Range(0, 0.5),
+    "entry_minimum": _Range(0, 1),
+    "margin": _Range(0.001, 1),
+    "slice_margin": _Range(0.001, 1),
+    "anchor_margin": _Range(0.001, 1, optional=True),
+    "alpha": _Range(0.0001, 0.5),
+    "slice_alpha": _Range(0.0001, 0.5),
+    "maximum_error_rate": _Range(0.001, 0.5),
+    "refuted_error_rate": _Range(0.001, 0.5),
+    "error_alpha": _Range(0.0001, 0.5),
     "maximum_judge_error_rate": _Range(0, 0.5),
+    "cached_trials": _Range(1, 100, whole=True),
+    "reliability_k": _Range(1, 100, whole=True, optional=True),
+    "minimum_reliability": _Range(0, 1),
+    "minimum_judge_agreement": _Range(-1, 1, optional=True),
+    "minimum_judge_self_agreement": _Range(0, 1),
+    "judge_repeats": _Range(0, 10_000, whole=True),
+    "minimum_reviews": _Range(1, 100_000, whole=True),
+    "judgement_cache_h": _Range(0, 8_760),
     "latency_p95_ms": _Range(1, 28_800_000, whole=True, optional=True),
     "cost_per_item_usd": _Range(0, 1_000, optional=True),
     "must_pass_k": _Range(1, 100, whole=True),
     "must_pass_n": _Range(1, 100, whole=True),
     "must_pass_score": _Range(0, 1),
+    "hold_h": _Range(0.01, 720),
+    "more_trials": _Range(1, 100, whole=True),
     "gates_per_day": _Range(1, 100_000, whole=True),
     "usd_per_gate": _Range(0, 1_000_000),
+}
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "primary_metric": tuple(METRICS),
+    "trajectory_mode": get_args(TrajectoryMode.__value__),
+    "incumbent": get_args(IncumbentMode.__value__),
+    "on_inconclusive": get_args(OnInconclusive.__value__),
 }
 _CHOICES = ("A", "B", "C", "D", "E")
 # Production items count one by one: an average over them is never formed.
@@ -181,10 +250,8 @@ def _problems(data: Mapping[str, Any]) -> list[str]:
     for key, value in data.items():
         if key in _RANGES:
             problems += _number_problems(key, value, _RANGES[key])
-        elif key == "primary_metric":
-            problems += _name_problems(key, value, tuple(METRICS))
-        elif key == "trajectory_mode":
-            problems += _name_problems(key, value, get_args(TrajectoryMode.__value__))
+        elif key in _NAMES:
+            problems += _name_problems(key, value, _NAMES[key])
         elif key == "stop_when_certain":
             problems += [] if isinstance(value, bool) else [f"{key} is {kind(value)}; expected true or false"]
         elif key == "minima":
@@ -193,10 +260,21 @@ def _problems(data: Mapping[str, Any]) -> list[str]:
             problems += _slice_problems(key, value)
         elif key == "choice_scores":
             problems += _choice_problems(key, value)
-    if not problems:
-        default = GatePolicy()
-        k, n = data.get("must_pass_k", default.must_pass_k), data.get("must_pass_n", default.must_pass_n)
-        problems += [f"must_pass_k is {k}, more than must_pass_n, which is {n}"] if k > n else []
+    return problems or _contradictions(GatePolicy(**data))
+
+
+def _contradictions(policy: GatePolicy) -> list[str]:
+    """Values that are each allowed and make no sense together."""
+    problems = []
+    if policy.must_pass_k > policy.must_pass_n:
+        problems.append(f"must_pass_k is {policy.must_pass_k}, more than must_pass_n, which is {policy.must_pass_n}")
+    if policy.refuted_error_rate >= policy.maximum_error_rate:
+        problems.append(
+            f"refuted_error_rate is {policy.refuted_error_rate:g}; it must be below maximum_error_rate, which is "
+            f"{policy.maximum_error_rate:g}: in between a candidate neither passes nor fails"
+        )
+    if policy.reliability_k is not None and policy.max_trials is not None and policy.reliability_k > policy.max_trials:
+        problems.append(f"reliability_k is {policy.reliability_k}, more than max_trials, which is {policy.max_trials}")
     return problems
 
 
