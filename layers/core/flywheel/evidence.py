@@ -56,6 +56,11 @@ def report_key(gate_id: str, kind: str) -> str:
     return f"gates/{gate_id}/report.{kind}"
 
 
+def reviews_key(judge_version: str, gate_id: str) -> str:
+    """Key of what people said of a gate's answers; by judge, because a review measures that instrument only."""
+    return f"reviews/{judge_version}/{gate_id}.json"
+
+
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
     return {
         "kind": verdict.kind,
