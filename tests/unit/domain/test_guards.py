@@ -183,6 +183,20 @@ def test_a_muted_item_that_passes_is_not_mentioned() -> None:
     assert check(BARE, [answered("p")], [PRODUCTION], (MutedItem("p", "2026-12-31", "x"),)) == []
 
 
+def test_reliability_is_gated_where_the_policy_asks_for_it() -> None:
+    policy = replace(BARE, reliability_k=2, minimum_reliability=0.9)
+    records = [answered(i.item_id, trial=t) for i in ITEMS for t in (1, 2)]
+    assert check(policy, records) == []
+    flipped = [answered(i.item_id, float(t == 1), trial=t) for i in ITEMS[:3] for t in (1, 2)]
+    assert codes(check(policy, [*flipped, *records[6:]])) == ["reliability"]
+
+
+def test_reliability_is_not_held_against_the_candidate_when_the_judge_failed() -> None:
+    policy = replace(BARE, reliability_k=1, minimum_reliability=1.0)
+    records = [answered("0", 0.0)] + [errored(i.item_id, "judge") for i in ITEMS[1:]]
+    assert codes(check(policy, records)) == ["judge_unavailable"]
+
+
 def test_a_record_of_an_unknown_item_is_an_error() -> None:
     with pytest.raises(InvalidRequestError, match="'stranger', which is not in the plan"):
         check(BARE, [answered("stranger")])
@@ -196,7 +210,7 @@ def test_a_record_that_came_twice_counts_once_and_two_different_ones_are_an_erro
         check(BARE, [answered("0", 1.0), answered("0", 0.0)])
 
 
-FAILING = ["error_rate", "latency_p95_ms", "minimum", "slice_minimum", "must_pass", "cost_per_item_usd"]
+FAILING = ["error_rate", "latency_p95_ms", "minimum", "slice_minimum", "must_pass", "reliability", "cost_per_item_usd"]
 UNKNOWN = ["judge_unavailable", "evidence_missing", "too_few_items", "superseded", "dataset_changed", "never heard of"]
 RECORDED = ["must_pass_muted", "cost_unknown"]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel.domain.outcome import TrialRecord
-from flywheel.domain.reliability import ItemReliability, item_reliability
+from flywheel.domain.reliability import ItemReliability, item_reliability, mean_pass_hat, unstable_items
 from tests.unit.domain.samples import answered, errored, golden
 
 ITEMS = [golden("a"), golden("b"), golden("c", "edge_case")]
@@ -54,3 +54,16 @@ def test_more_trials_than_there_were_have_no_figure() -> None:
 def test_an_item_flips_when_some_trials_pass_and_some_do_not() -> None:
     items = [ItemReliability("a", "x", 1, 2), ItemReliability("b", "x", 0, 2), ItemReliability("c", "x", 2, 2)]
     assert [item.flips for item in items] == [True, False, False]
+
+
+def test_the_mean_of_pass_hat_leaves_out_items_with_fewer_trials() -> None:
+    items = [ItemReliability("a", "x", 1, 2), ItemReliability("b", "x", 2, 2), ItemReliability("c", "x", 0, 1)]
+    assert [mean_pass_hat(items, k) for k in (1, 2, 3)] == [0.5, 0.5, None]
+
+
+def test_an_item_that_flips_in_both_arms_is_unstable() -> None:
+    both = [answered("b", score, trial=t, arm=arm) for t, score in ((1, 1.0), (2, 0.0))
+            for arm in ("candidate", "incumbent")]  # fmt: skip
+    ours = [answered("a", 1.0), answered("a", 0.0, trial=2), answered("a", arm="incumbent")]
+    assert unstable_items(ITEMS, [*both, *ours], pass_score=0.75) == ["b"]
+    assert unstable_items(ITEMS, ours[:2], pass_score=0.75) == [], "without an incumbent nothing is known of it"

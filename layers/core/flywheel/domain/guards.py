@@ -4,7 +4,7 @@ Which reason lowers to what:
 
 | code | lowers a PASS to |
 |---|---|
-| `error_rate`, `latency_p95_ms`, `minimum`, `slice_minimum`, `must_pass`, `cost_per_item_usd` | FAIL |
+| `error_rate`, `latency_p95_ms`, `minimum`, `slice_minimum`, `must_pass`, `reliability`, `cost_per_item_usd` | FAIL |
 | `judge_unavailable`, `evidence_missing`, `too_few_items` | INCONCLUSIVE |
 | `must_pass_muted`, `cost_unknown` | nothing: for the record |
 
@@ -24,11 +24,20 @@ from flywheel.domain.policy import GatePolicy
 from flywheel.domain.quantile import P95, percentile
 from flywheel.domain.records import agent_errored, candidate_records
 from flywheel.domain.reliability import passes
+from flywheel.domain.reliability_guard import reliability_reasons
 from flywheel.domain.verdict import MOST_ITEMS, NOTES, Reason, Verdict, VerdictKind
 
 # In the order in which reasons are named: the first one is what is really wrong. An agent that errs or is slow is
 # that first of all, whatever its answers were worth.
-_FAILING = ("error_rate", "latency_p95_ms", "minimum", "slice_minimum", "must_pass", "cost_per_item_usd")
+_FAILING = (
+    "error_rate",
+    "latency_p95_ms",
+    "minimum",
+    "slice_minimum",
+    "must_pass",
+    "reliability",
+    "cost_per_item_usd",
+)
 
 
 def check_guards(
@@ -52,6 +61,8 @@ def check_guards(
     if not judge:
         reasons += _mean_reasons(policy, items, trials)
     reasons += _must_pass_reasons(policy, items, trials, {m.item_id: m for m in muted if today <= m.until})
+    if not judge:
+        reasons += reliability_reasons(policy, items, [record for _, record in trials])
     reasons += [*_cost_reasons(policy, trials), *judge, *_count_reasons(policy, trials)]
     return tuple(reasons)
 

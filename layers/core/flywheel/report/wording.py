@@ -52,6 +52,10 @@ _WORDINGS = {
         "These items came from production: fix them, or mute them with "
         "`flywheel dataset mute ITEM --until DATE --reason TEXT`.",
     ),
+    "reliability": Wording(
+        "Not reliable enough",
+        "See the items below n of n in this report: what passes only sometimes is not fixed by trying again.",
+    ),
     "too_few_items": Wording("Too few items", "Add golden items with `flywheel dataset import`."),
     "evidence_missing": Wording("Evidence is missing", "Scores or results did not arrive. " + _RUN_AGAIN),
     "judge_unavailable": Wording("The judge was not available", "Check the judge's endpoint and quota. " + _RUN_AGAIN),
