@@ -13,7 +13,7 @@ LANGFUSE_PORT ?= 3000
 export UV_PYTHON_PREFERENCE := system
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup browser demo test test-unit test-contract check format build local langfuse-stand-in bench clean
+.PHONY: help setup browser demo test test-unit test-contract check format build local langfuse-stand-in bench bench-verdict clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,8 +69,11 @@ local: setup ## start the local stack and deploy the template to it
 langfuse-stand-in: setup ## an empty Langfuse stand-in in the foreground, on LANGFUSE_PORT (3000)
 	@exec $(RUN)/python -m local.langfuse --port $(LANGFUSE_PORT) --db :memory:
 
-bench: setup ## measure the functions' packages, the whole gate, and the evaluate stage against alternatives (ten minutes)
+bench: setup ## measure packages, the whole gate, the evaluate stage against alternatives, and the verdict (twelve minutes)
 	@exec $(RUN)/python -m tests.bench
+
+bench-verdict: setup ## simulate thousands of gates and days of traces; hold error rates and costs against limits (two minutes)
+	@exec $(RUN)/python -m tests.bench.verdict
 
 clean: ## stop the local stack and remove everything that was built or installed
 	@if [ -x $(RUN)/flywheel ] && [ -d .local ]; then $(RUN)/flywheel local down || true; fi

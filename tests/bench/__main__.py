@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import evaluate, gate, packages
+from tests.bench import evaluate, gate, packages, verdict
 
 
 def main() -> int:
@@ -22,7 +22,9 @@ def main() -> int:
     overhead = ["--gate-overhead-s", str(gate.OUTPUT)] if measured is not None else []
     print("\n3. the evaluate stage against the obvious alternatives", flush=True)
     evaluated = _done(lambda: evaluate.main([*quick, *overhead]))
-    done = {"packages": packaged, "gate": measured, "evaluate": evaluated}
+    print("\n4. the verdict: error rates and costs in simulated worlds, and what the size of a wave costs", flush=True)
+    simulated = _done(lambda: verdict.main([]))
+    done = {"packages": packaged, "gate": measured, "evaluate": evaluated, "verdict": simulated}
     words = {0: "every goal is met", 1: "a goal is MISSED", None: "NOT MEASURED"}
     print("\n" + "; ".join(f"{name}: {words[code]}" for name, code in done.items()))
     return 0 if all(code == 0 for code in done.values()) else 1

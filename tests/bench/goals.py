@@ -5,7 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-type Bound = Literal["at least", "at most", "exactly"]
+type Bound = Literal["at least", "at most", "exactly", "above"]
+_COMPARE = {"at least": operator.ge, "at most": operator.le, "exactly": operator.eq, "above": operator.gt}
+
+
+def within(measured: float, bound: Bound, limit: float) -> bool:
+    """Without tolerance."""
+    return bool(_COMPARE[bound](measured, limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,7 @@ class Result:
     def met(self) -> bool | None:
         if self.measured is None:
             return None
-        compare = {"at least": operator.ge, "at most": operator.le, "exactly": operator.eq}[self.goal.bound]
-        return bool(compare(self.measured, self.goal.limit))
+        return within(self.measured, self.goal.bound, self.goal.limit)
 
     @property
     def word(self) -> str:

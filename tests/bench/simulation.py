@@ -1,8 +1,9 @@
 """A truth and a policy -> what a gate makes of it, driven through its public interface only; seeded."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from itertools import chain
 from random import Random
 from statistics import fmean
 from typing import Any
@@ -13,6 +14,7 @@ from tests.bench.worlds import TRIALS, WORLDS, Truth
 type Score = float | Errored
 POLICY = GatePolicy(max_trials=TRIALS)
 LOOK = 10
+_PORTION = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,10 @@ def simulate(setting: Setting, numbers: Sequence[int]) -> list[Outcome]:
 
 def spread[Setup, Result](
     pool: Executor, work: Callable[[Setup, Sequence[int]], list[Result]], setup: Setup, gates: int
-) -> list[Result]:
-    """`work` over the numbers 0 .. `gates` - 1 in portions; the results are those of one process, in the same order."""
-    portion = 50
-    portions = [range(first, min(first + portion, gates)) for first in range(0, gates, portion)]
-    return [result for part in pool.map(work, [setup] * len(portions), portions) for result in part]
+) -> Iterator[Result]:
+    """Start `work` over the numbers 0 .. `gates` - 1 in portions; the results come as from one process, in order."""
+    portions = [range(first, min(first + _PORTION, gates)) for first in range(0, gates, _PORTION)]
+    return chain.from_iterable(pool.map(work, [setup] * len(portions), portions))
 
 
 def figures(outcomes: Sequence[Outcome]) -> Figures:

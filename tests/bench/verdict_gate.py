@@ -15,15 +15,15 @@ WORKERS = 2
 
 
 def measure(pool: Executor, setting: Setting, gates: int) -> Figures:
-    return figures(spread(pool, simulate, setting, gates))
+    return figures(list(spread(pool, simulate, setting, gates)))
 
 
-def line(name: str, found: Figures, took_s: float) -> str:
+def line(name: str, found: Figures) -> str:
     reasons = ", ".join(f"{code} {count}" for code, count in found.reasons.items())
     return (
         f"{name:<24} PASS {found.passed:6.1%}  FAIL {found.failed:6.1%}  INCONCLUSIVE {found.inconclusive:6.1%}  "
         f"invocations {found.invocations:5.0f} (95 %: {found.invocations_p95:4.0f})  looks {found.looks:4.1f}  "
-        f"{took_s:4.1f} s  {reasons}"
+        f"{reasons}"
     )
 
 
@@ -42,7 +42,7 @@ def main() -> int:
         for name in asked.world or WORLDS:
             started = time.perf_counter()
             found = measure(pool, Setting(name, asked.wave, tuple(asked.policy.items())), asked.gates)
-            print(line(name, found, time.perf_counter() - started), flush=True)
+            print(f"{line(name, found)} ({time.perf_counter() - started:.1f} s)", flush=True)
     return 0
 
 

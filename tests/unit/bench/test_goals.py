@@ -19,6 +19,8 @@ FIGURES = {
         ("at most", 2.01, False),
         ("exactly", 2.0, True),
         ("exactly", 1.0, False),
+        ("above", 2.0, False),
+        ("above", 2.01, True),
         ("at least", None, None),
     ],
 )

@@ -21,7 +21,7 @@ def test_shares_means_and_the_95th_percentile() -> None:
 def test_spreading_changes_nothing() -> None:
     setting = Setting("cached-equal", wave=60, changes=(("max_trials", 1),))
     with ThreadPoolExecutor(2) as pool:
-        assert spread(pool, simulate, setting, 3) == simulate(setting, range(3))
+        assert list(spread(pool, simulate, setting, 3)) == simulate(setting, range(3))
 
 
 def test_a_setting_changes_the_policy_and_nothing_else() -> None:
