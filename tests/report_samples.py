@@ -14,9 +14,10 @@ from flywheel.domain.candidate import Candidate
 from flywheel.domain.golden import GoldenItem, Slice
 from flywheel.domain.outcome import Arm, FactScore, Stage, ToolCall, TrialError, TrialKey, TrialRecord, Usage
 from flywheel.domain.plan import ArmPlan, GatePlan, JudgeSpec, MutedItem, Trigger
-from flywheel.domain.policy import GatePolicy
+from flywheel.domain.policy import load_default_policy
 from flywheel.domain.verdict import Reason, Verdict
 from flywheel.report import Deployment, Promotion, Report, build_report, render_html
+from tests.report_estimates import estimates
 
 STARTED = datetime(2026, 11, 23, 7, 12, 3, tzinfo=UTC)
 STAND_INS = (
@@ -157,7 +158,7 @@ def gate_plan(*, incumbent: bool = True, tag: str = "v1.8.0", items: tuple[Golde
         trigger=Trigger("ecr", "6b8b5f3a-1f2e-4d0a-9a53-0d5a1c0f7f11", "2026-11-23T07:12:03Z", tag),
         arms=tuple(arms),
         incumbent_release=17 if incumbent else None,
-        policy=GatePolicy(latency_p95_ms=3_000, cost_per_item_usd=0.05),
+        policy=replace(load_default_policy(), latency_p95_ms=3_000, cost_per_item_usd=0.05),
         dataset_name="flywheel-golden",
         dataset_version="2026-11-20T15:04:05.000Z",
         dataset_hash="sha256:" + "5d" * 32,
@@ -206,31 +207,72 @@ def _records(plan: GatePlan, ours: Behaviour, theirs: Behaviour | None = None, t
 
 
 def passing() -> Report:
-    """PASS against an incumbent, promoted; three trials an item."""
+    """PASS against an incumbent and the anchor, promoted; ended early. Three trials an item."""
     plan = gate_plan()
     promotion = Promotion("promoted", endpoint="production", runtime_version="18")
-    return _report(plan, _records(plan, Behaviour(poor=0.06), trials=3), Verdict("PASS"), promoted=True,
-                   promotion=promotion, took_s=52.4)  # fmt: skip
+    verdict = Verdict("PASS", (), estimates(anchor=True))
+    return _report(plan, _records(plan, Behaviour(poor=0.06), trials=3), verdict, promoted=True, promotion=promotion,
+                   took_s=52.4)  # fmt: skip
+
+
+def point_estimate() -> Report:
+    """PASS of an older gate, which compared means and estimated nothing in sequence."""
+    plan = gate_plan()
+    verdict = Verdict("PASS", (), {"method": "point estimate", "pairs": 60})
+    return _report(plan, _records(plan, Behaviour(poor=0.06)), verdict, promoted=True)
+
+
+def undecided() -> Report:
+    """INCONCLUSIVE: the cap was reached with two claims open; it took more than the fixed design."""
+    plan = gate_plan(tag="wobbly")
+    told = estimates(pairs=747, drift=-0.055, state="open", points=120, missing=True,
+                     slice_states=("certified", "small", "open"))  # fmt: skip
+    told["slices"]["edge_case"]["certified_in"] = "(small slices)"
+    reason = Reason("undecided", "all 747 pairs are used: the mean and slice adversarial are open", "correctness")
+    records = _records(plan, Behaviour(poor=0.14), trials=2)
+    return _report(plan, records, Verdict("INCONCLUSIVE", (reason,), told), took_s=611)
+
+
+def broken_slice() -> Report:
+    """FAIL: a slice is refuted although the mean still holds."""
+    plan = gate_plan(tag="broken-slice")
+    told = estimates(pairs=61, drift=-0.06, state="open", points=61, slice_states=("open", "certified", "refuted"))
+    worst = tuple(i.item_id for i in plan.items if i.slice == "adversarial")[:6]
+    reason = Reason("slice_regression", "slice adversarial lost 0.78 against the incumbent", "correctness",
+                    "adversarial", -0.78, -0.5, worst)  # fmt: skip
+    return _report(plan, _records(plan, Behaviour(poor=0.2)), Verdict("FAIL", (reason,), told))
+
+
+def one_look() -> Report:
+    """INCONCLUSIVE after a single pair: what is drawn of one look."""
+    plan = gate_plan()
+    reason = Reason("superseded", "a newer push took over")
+    told = estimates(pairs=1, points=1, state="open", slice_states=("open", "open", "open"))
+    items = plan.items[:1]
+    records = [*trial_records(items, "candidate", Behaviour()), *trial_records(items, "incumbent", Behaviour())]
+    return _report(plan, records, Verdict("INCONCLUSIVE", (reason,), told))
 
 
 def first_gate() -> Report:
-    """PASS with nothing in production yet."""
+    """PASS with nothing in production yet: the candidate against the policy's minima."""
     plan = gate_plan(incumbent=False)
-    return _report(plan, _records(plan, Behaviour()), Verdict("PASS"), promoted=True)
+    verdict = Verdict("PASS", (), estimates(design="one_sample", pairs=58, drift=0.17, points=58))
+    return _report(plan, _records(plan, Behaviour()), verdict, promoted=True)
 
 
 def regressed() -> Report:
     plan = gate_plan(tag="regressed")
     worst = tuple(i.item_id for i in plan.items if i.slice == "happy_path")[:12]
     reasons = (
+        Reason("regression", "correctness is 0.401 lower than the incumbent's; at most 0.09 is accepted",
+               "correctness", None, -0.401, -0.09, worst),
         Reason("minimum", "correctness is 0.512 over all items; the policy needs 0.75", "correctness", None, 0.512,
-               0.75, worst),
+               0.75, worst[:6]),
         Reason("slice_minimum", "correctness in happy_path is 0.430; the policy needs 0.70", "correctness",
                "happy_path", 0.43, 0.7, worst[:4]),
-        Reason("regression", "correctness is 0.401 lower than the incumbent's; at most 0.09 is accepted",
-               "correctness", None, -0.401, -0.09, worst[:6]),
     )  # fmt: skip
-    return _report(plan, _records(plan, Behaviour(poor=0.55)), Verdict("FAIL", reasons))
+    told = estimates(pairs=22, drift=-0.4, state="refuted", points=22, slice_states=("open", "open", "open"))
+    return _report(plan, _records(plan, Behaviour(poor=0.55)), Verdict("FAIL", reasons, told))
 
 
 def crashing() -> Report:
@@ -296,10 +338,25 @@ def hostile() -> Report:
         for n, text in enumerate(HOSTILE_TEXTS)
     )
     return build_report(
-        plan, records, Verdict("FAIL", reasons, {"<b>": HOSTILE_TEXTS[1]}), promoted=False,
+        plan, records, Verdict("FAIL", reasons, _hostile_estimates()), promoted=False,
         started=STARTED, ended=STARTED, trace_url=lambda _: "javascript:document.title='hacked'",
         stand_ins=HOSTILE_TEXTS[:2],
     )  # fmt: skip
+
+
+def _hostile_estimates() -> dict[str, object]:
+    """Estimates that can be read, with texts that try to break the page and figures beyond every axis."""
+    told = estimates(pairs=9, points=9, missing=True)
+    told["metric"] = HOSTILE_TEXTS[1]
+    told["path"] = [[n, -50.0 + n, -1e300, 1e300] for n in range(9)]
+    told["slices"] = {
+        text: told["slices"]["edge_case"] | {"certified_in": text[::-1], "state": state}
+        for text, state in zip(HOSTILE_TEXTS, ("open", "certified", "refuted", "small") * 2, strict=False)
+    }
+    for n, claim in enumerate(told["certificates"]):
+        claim |= {"claim": HOSTILE_TEXTS[n % 6], "slice": HOSTILE_TEXTS[n % 6], "evidence": 1e300, "needed": 0.0}
+    told["missing"][0]["message"] = HOSTILE_TEXTS[0]
+    return told | {"<b>": HOSTILE_TEXTS[1]}
 
 
 def _hostile_record(item: GoldenItem, text: str, arm: Arm) -> TrialRecord:
@@ -320,7 +377,8 @@ def huge() -> Report:
 
 SAMPLES: dict[str, Callable[[], Report]] = {
     f.__name__: f
-    for f in (passing, first_gate, regressed, crashing, slow, never_ready, judge_down, hostile, huge)
+    for f in (passing, point_estimate, undecided, broken_slice, one_look, first_gate, regressed, crashing, slow,
+              never_ready, judge_down, hostile, huge)
 }  # fmt: skip
 
 

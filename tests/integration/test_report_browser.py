@@ -145,8 +145,31 @@ def test_the_print_shows_what_is_folded(open_page: OpenPage) -> None:
     assert opened.page.pdf(format="A4")[:5] == b"%PDF-"
 
 
+@pytest.mark.parametrize("size", [PHONE, DESK])
+@pytest.mark.parametrize("name", ["passing", "undecided", "broken_slice", "first_gate", "one_look"])
+def test_texts_of_a_plot_stay_on_its_card_and_off_each_other(
+    open_page: OpenPage, name: str, size: tuple[int, int]
+) -> None:
+    opened = open_page(name, size)
+    assert opened.page.evaluate(_OFF_CARD) == []
+    assert opened.page.evaluate(_COLLIDING) == []
+
+
+def test_what_decided_has_named_plots_and_a_description_of_each_bar(open_page: OpenPage) -> None:
+    page = open_page("passing").page
+    for name in (
+        "Difference and its confidence sequence over the number of pairs",
+        "Difference by slice",
+        "Difference from the anchor release",
+        "Invocations of this gate, of a fixed-size test and of the cap",
+    ):
+        assert page.get_by_role("img", name=name).count() == 1
+    assert page.get_by_role("img", name="evidence for it 23.4, 20 needed").count() == 6
+    assert page.get_by_role("heading", name="What decided").count() == 1
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["passing", "regressed", "judge_down"])
+@pytest.mark.parametrize("name", ["passing", "regressed", "judge_down", "undecided", "broken_slice"])
 def test_texts_stand_out_from_their_background(open_page: OpenPage, name: str, scheme: str) -> None:
     """WCAG AA: 4.5 to 1 for every text, folded ones included."""
     opened = open_page(name, DESK, scheme)
@@ -173,6 +196,21 @@ def test_the_tree_for_screen_readers_has_headings_tables_and_named_plots(open_pa
 _BEYOND = """[...document.querySelectorAll('main *')]
   .filter(e => !e.closest('svg') && !e.closest('.sr') && e.getBoundingClientRect().right > innerWidth + 1)
   .map(e => e.outerHTML.slice(0, 120))"""
+
+# Texts of a drawing that reach beyond the card it stands on.
+_OFF_CARD = """[...document.querySelectorAll('figure.card svg text')].filter(t => {
+    const box = t.getBoundingClientRect(), card = t.closest('.card').getBoundingClientRect();
+    return box.left < card.left || box.right > card.right || box.bottom > card.bottom;
+  }).map(t => t.textContent)"""
+
+# Texts of the same plot of the decision that lie on each other.
+_COLLIDING = """[...document.querySelectorAll('section[aria-labelledby=decided] svg')].flatMap(svg => {
+    const texts = [...svg.querySelectorAll('text')].map(t => [t.textContent.trim(), t.getBoundingClientRect()]);
+    return texts.flatMap(([a, p], n) => texts.slice(n + 1)
+      .filter(([, q]) => Math.min(p.right, q.right) - Math.max(p.left, q.left) > 1
+        && Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 4)
+      .map(([b]) => `${a} | ${b}`));
+  })"""
 
 # Sentences that were given no room, so that they run down the page letter by letter.
 _SQUEEZED = """[...document.querySelectorAll('main *')]

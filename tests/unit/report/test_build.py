@@ -12,6 +12,7 @@ from flywheel.domain.verdict import Reason, Verdict
 from flywheel.report import Report, build_report, render_html, report_to_json
 from flywheel.report.text import TEXT_LIMIT
 from tests import report_samples
+from tests.report_estimates import estimates
 from tests.report_samples import STARTED, gate_plan, golden_items
 
 _PLAN = gate_plan(items=golden_items(6))
@@ -122,6 +123,42 @@ def test_reliability_tells_items_that_flip_from_items_that_hold() -> None:
     row = report.reliability[0]
     assert (row.trials_per_item, row.flips, row.flipped_items) == (2, 1, (_FIRST,))
     assert row.pass_hat == (0.75, 0.5)
+
+
+def test_reliability_has_a_row_for_each_slice_and_production_items_have_their_own() -> None:
+    production = next(i.item_id for i in _PLAN.items if i.must_pass)
+    report = _report(_answered(1.0), _answered(0.0, trial=2), _answered(0.0, item=production))
+    assert [(r.slice, r.items, r.passed, r.judged) for r in report.reliability] == [
+        (None, 2, 1, 3),
+        (_PLAN.items[0].slice, 1, 1, 2),
+        ("production", 1, 0, 1),
+    ]
+
+
+def test_items_below_n_of_n_are_listed_the_least_steady_first() -> None:
+    other = _PLAN.items[1].item_id
+    third = _PLAN.items[2].item_id
+    report = _report(
+        _answered(1.0), _answered(0.0, trial=2), _answered(1.0, "incumbent"), _answered(0.0, "incumbent", trial=2),
+        _answered(0.0, item=other), _answered(1.0, item=third), _errored("judge", third, 2),
+    )  # fmt: skip
+    assert [(i.item_id, i.passed, i.trials, i.unstable) for i in report.items_below_n] == [
+        (other, 0, 1, False),
+        (_FIRST, 1, 2, True),
+    ]
+    assert (report.items_below_n[1].incumbent_passed, report.items_below_n[1].incumbent_trials) == (1, 2)
+    assert report.unstable == (_FIRST,)
+
+
+def test_the_cost_of_an_invocation_is_known_only_when_it_is_for_every_arm() -> None:
+    told = Verdict("INCONCLUSIVE", (Reason("undecided", "open"),), estimates(state="open", missing=True))
+    ours, theirs = _answered(1.0, cost_usd=0.01), _answered(1.0, "incumbent", cost_usd=0.03)
+    priced = _report(ours, theirs, verdict=told).decision
+    assert priced is not None
+    assert [priced.spent.usd, priced.missing[0].usd] == pytest.approx([0.04, 8.4])
+    half = _report(ours, _answered(1.0, "incumbent"), verdict=told).decision
+    assert half is not None
+    assert (half.spent.usd, half.missing[0].usd) == (0.01, None)
 
 
 def test_latency_leaves_out_trials_without_a_duration_and_takes_the_nearest_rank() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flywheel.report.model import ItemDifference, MetricRow
 from flywheel.report.plots import LEFT, RIGHT, difference_plot, latency_plot, score_plot
-from flywheel.report.scales import Scale, histogram, nice_ticks
+from flywheel.report.scales import Scale, Span, histogram, nice_ticks, ticks_between
 from tests import report_samples
 
 
@@ -28,6 +28,22 @@ def test_an_axis_without_length_is_refused() -> None:
 @given(st.lists(st.floats(0, 1e9), max_size=50), st.floats(0.1, 1e6))
 def test_a_histogram_loses_no_value(values: list[float], top: float) -> None:
     assert sum(histogram(values, top, 8)) == len(values)
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
+def test_ticks_between_two_numbers_are_inside_them_and_hold_zero(low: float, length: float) -> None:
+    ticks = ticks_between(low, low + length)
+    assert 1 <= len(ticks) <= 7
+    assert all(low - 1e-6 <= t <= low + length + 1e-6 for t in ticks)
+    assert (0.0 in ticks) == (low <= 0 <= low + length) or abs(low) < 1e-6 or abs(low + length) < 1e-6
+    with pytest.raises(ValueError, match="length"):
+        ticks_between(1, 1)
+
+
+def test_a_span_may_run_up_the_paper_and_knows_what_it_holds() -> None:
+    span = Span(-1, 1, 100, 0)
+    assert [span.at(v) for v in (-2, -1, 0, 1)] == [100, 100, 50, 0]
+    assert (span.holds(1), span.holds(1.1)) == (True, False)
 
 
 def test_a_scale_puts_what_is_outside_on_its_edge() -> None:

@@ -1,12 +1,14 @@
 """Report -> HTML; how it looks and behaves is tested in a browser, see tests/integration/test_report_browser.py."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from flywheel.report import render_html
-from flywheel.report.render import coded, measure, percent, signed, span, usd
+from flywheel.report.render import coded, measure, percent, saving, span, usd
+from flywheel.report.words import signed
 from tests import report_samples
 
 _VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -108,8 +110,87 @@ def test_each_stand_in_is_named() -> None:
 def test_each_plot_has_a_title_and_a_description_for_those_who_cannot_see_it() -> None:
     page, _ = _parsed("regressed")
     plots = re.findall(r'<svg class="plot"[^>]*role="img".*?</svg>', page, re.DOTALL)
-    assert len(plots) == 3
+    assert len(plots) == 6
     assert all("<title" in plot and "<desc" in plot for plot in plots)
+
+
+def test_what_decided_is_told_with_its_evidence_and_what_it_took() -> None:
+    page, _ = _parsed("passing")
+    assert "Ended after 100 of 747 possible pairs" in page
+    assert "A fixed-size test of the same error rates takes 348 invocations; this gate took 200." in page
+    assert page.count('class="plot evidence"') == 6
+    assert "Against the anchor release" in page
+    assert "What is missing" not in page
+
+
+def test_an_inconclusive_gate_says_what_is_missing_and_what_it_would_cost() -> None:
+    page, _ = _parsed("undecided")
+    missing = page[page.index('id="missing"') : page.index('id="decided"')]
+    assert "the mean needs about 210 more pairs" in missing
+    assert re.search(r'data-label="Invocations" class="num">420</td><td data-label="Cost" class="num ">\$\d', missing)
+    assert "It took 4.3 times the invocations of a fixed-size test" in page
+    assert "A fixed-size test of the same error rates takes" not in page
+
+
+def test_a_gate_that_ended_before_anything_was_settled_claims_no_saving() -> None:
+    page, _ = _parsed("one_look")
+    assert "nothing was saved" in page
+    assert "+0.039, between" in page
+    assert "after 1 pair." in page
+
+
+def test_a_verdict_by_point_estimate_has_the_page_it_had() -> None:
+    page, _ = _parsed("point_estimate")
+    assert 'id="decided"' not in page
+    assert "point estimate" in page
+    assert "Item by item" in page
+
+
+def test_the_first_gate_is_held_against_the_minimum() -> None:
+    page, _ = _parsed("first_gate")
+    assert "candidate \N{MINUS SIGN} minimum, pair by pair" in page
+    assert "minimum 0.75</text>" in page
+
+
+def test_claims_beyond_the_first_are_folded() -> None:
+    report = report_samples.passing()
+    assert report.decision is not None
+    many = replace(report.decision, certificates=report.decision.certificates * 4)
+    page = render_html(replace(report, decision=many))
+    assert "<summary>12 more claims</summary>" in page
+    assert page.count('class="plot evidence"') == 24
+
+
+def test_reliability_is_told_by_arm_and_slice_and_names_items_below_n_of_n() -> None:
+    page, _ = _parsed("passing")
+    card = page[page.index("<h3>Steadiness</h3>") :]
+    assert 'candidate<span class="soft">, edge_case</span>' in card
+    assert "Items below n of n (6)" in card
+    assert "pass and fail in both arms" in card
+
+
+def test_a_policy_that_gates_reliability_says_what_it_asks_for() -> None:
+    report = report_samples.passing()
+    page = render_html(replace(report, policy=report.policy | {"reliability_k": 3, "minimum_reliability": 0.8}))
+    assert "The policy asks for pass^3 of 80.0 % at least." in page
+
+
+@pytest.mark.parametrize(
+    ("invocations", "fixed", "said"),
+    [
+        (100, 400, "It saved 75 % of the invocations of a fixed-size test"),
+        (500, 400, "It took 25 % more invocations than a fixed-size test"),
+        (1_200, 400, "It took 3.0 times the invocations of a fixed-size test"),
+        (400, 400, "It took as many invocations as a fixed-size test"),
+        (400, 0, "no fixed-size test"),
+    ],
+)
+def test_what_was_saved_is_said_also_when_it_took_more(invocations: int, fixed: int, said: str) -> None:
+    it = report_samples.passing().decision
+    assert it is not None
+    saved = 1 - invocations / fixed if fixed else 0.0
+    spent = replace(it.spent, invocations=invocations, fixed_invocations=fixed, saved=saved)
+    assert said in saving(replace(it, spent=spent))
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,15 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from math import fsum
 from typing import Any
 
-from flywheel.domain.outcome import Arm, TrialRecord
+from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.plan import ArmPlan, GatePlan
-from flywheel.domain.reliability import item_reliability, passes
+from flywheel.domain.reliability import passes, unstable_items
 from flywheel.domain.verdict import Reason, Verdict
+from flywheel.report.estimates import read_decision
 from flywheel.report.failures import failed_items
-from flywheel.report.figures import arm_figures, differences, error_rows, metric_rows, named
+from flywheel.report.figures import arm_figures, differences, error_rows, metric_rows, money, named
 from flywheel.report.model import (
     SCHEMA_VERSION,
     Deployment,
@@ -20,15 +20,14 @@ from flywheel.report.model import (
     MutedRow,
     Promotion,
     ReasonRow,
-    ReliabilityRow,
     Report,
 )
 from flywheel.report.plain import plain
+from flywheel.report.reliability import items_below_n, reliability_rows
 from flywheel.report.text import one_line, shorten
 from flywheel.report.wording import first_words, headline, meaning, next_step, wording
 
 REASON_TEXT = 600
-MOST_TRIALS = 10
 
 
 def build_report(
@@ -63,6 +62,7 @@ def build_report(
     evaluated = {r.key.item_id for r in distinct}
     named_items = {item for reason in verdict.reasons for item in reason.items}
     failed, omitted = failed_items(plan, distinct, named_items, trace_url)
+    below_n, below_n_omitted = items_below_n(plan, distinct)
     figures = tuple(arm_figures(distinct, arm) for arm in arms)
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -109,7 +109,11 @@ def build_report(
         latency_budget_ms=plan.policy.latency_p95_ms,
         concurrency=plan.concurrency,
         cost_budget_usd=plan.policy.cost_per_item_usd,
-        reliability=tuple(row for arm in arms if (row := reliability(plan, distinct, arm)) is not None),
+        decision=read_decision(verdict, plan.policy, money=money(figures)),
+        reliability=reliability_rows(plan, distinct),
+        items_below_n=below_n,
+        items_below_n_omitted=below_n_omitted,
+        unstable=named(unstable_items(plan.items, distinct, pass_score=plan.policy.must_pass_score))[0],
         differences=differences(plan, distinct),
         failed_items=failed,
         failed_omitted=omitted,
@@ -165,26 +169,6 @@ def _derived_promotion(plan: GatePlan, verdict: Verdict, *, promoted: bool) -> P
     if not plan.promote:
         return Promotion("not_requested", "This gate was asked to judge, not to promote.")
     return Promotion("failed", "The candidate passed, but production was not changed; the gate's events say why.")
-
-
-def reliability(plan: GatePlan, records: Sequence[TrialRecord], arm: Arm) -> ReliabilityRow | None:
-    """How steady one arm was over the trials of each item; None when no trial of it could be judged."""
-    pass_score = plan.policy.must_pass_score
-    items = [i for i in item_reliability(plan.items, records, arm=arm, pass_score=pass_score) if i.trials]
-    if not items:
-        return None
-    most = min(MOST_TRIALS, max(i.trials for i in items))
-    hats = [[hat for i in items if (hat := i.pass_hat(k)) is not None] for k in range(1, most + 1)]
-    flipped, _ = named(i.item_id for i in items if i.flips)
-    return ReliabilityRow(
-        arm=arm,
-        items=len(items),
-        trials_per_item=max(i.trials for i in items),
-        pass_score=pass_score,
-        pass_hat=tuple(fsum(hat) / len(hat) for hat in hats),
-        flips=sum(i.flips for i in items),
-        flipped_items=flipped,
-    )
 
 
 def _muted_rows(plan: GatePlan, records: Sequence[TrialRecord]) -> tuple[MutedRow, ...]:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import fsum
 
 from flywheel.domain.golden import SLICES
@@ -54,6 +55,21 @@ def arm_figures(records: Sequence[TrialRecord], arm: Arm) -> ArmFigures:
         cost_usd=fsum(costs) if costs else None,
         cost_known=len(costs),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What the invocations of a gate cost, and one of them on average over the arms; None: not known."""
+
+    spent_usd: float | None
+    invocation_usd: float | None
+
+
+def money(arms: Sequence[ArmFigures]) -> Money:
+    """Cost of the arms that were invoked; an average that leaves an arm out would be wrong, so it is then not known."""
+    costs = [f.cost_usd for f in arms if f.cost_usd is not None]
+    each = [f.cost_usd / f.cost_known for f in arms if f.cost_usd is not None and f.cost_known]
+    return Money(fsum(costs) if costs else None, fsum(each) / len(each) if each and len(each) == len(arms) else None)
 
 
 def error_rows(records: Sequence[TrialRecord]) -> tuple[ErrorRow, ...]:

@@ -10,8 +10,11 @@ from typing import Any, Literal
 
 from flywheel.domain.outcome import Arm, Stage
 from flywheel.domain.verdict import VerdictKind
+from flywheel.report.decision import Decision
+from flywheel.report.steadiness import ItemTrials, ReliabilityRow
 
-SCHEMA_VERSION = 1
+# 2: what the sequential decision rests on (`decision`), reliability per slice and item, the judge as an instrument.
+SCHEMA_VERSION = 2
 
 type PromotionState = Literal["promoted", "not_promoted", "not_requested", "refused", "failed"]
 
@@ -121,24 +124,6 @@ class ArmFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class ReliabilityRow:
-    """How steady one arm is. An item passes a trial with a score of `pass_score` or more.
-
-    `pass_hat[k - 1]` is pass^k: the chance that k trials of an item all pass, mean over the items. `flips` counts
-    items that passed some trials and failed others. An errored trial did not pass; one that the judge could not score
-    does not count.
-    """
-
-    arm: Arm
-    items: int
-    trials_per_item: int
-    pass_score: float
-    pass_hat: tuple[float, ...]
-    flips: int
-    flipped_items: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ItemDifference:
     """Primary score of one item, mean over its trials, in both arms. `difference` = candidate - incumbent."""
 
@@ -229,7 +214,9 @@ class Report:
     """The whole report. `failed_omitted`: failed items beyond the limit, which are in the results only.
 
     `reasons` speak against the verdict being a PASS, `notes` are for the record. `concurrency` is how many invocations
-    ran at once at most while the latencies were measured; None: not stated (an older gate).
+    ran at once at most while the latencies were measured; None: not stated (an older gate). `decision` None: nothing
+    was decided in sequence (an older gate, or one that broke before a pair was asked). `items_below_n`: items of which
+    the candidate did not pass every trial; `unstable`: those that pass and fail in both arms.
     """
 
     schema_version: int
@@ -271,7 +258,11 @@ class Report:
     latency_budget_ms: int | None
     concurrency: int | None
     cost_budget_usd: float | None
+    decision: Decision | None
     reliability: tuple[ReliabilityRow, ...]
+    items_below_n: tuple[ItemTrials, ...]
+    items_below_n_omitted: int
+    unstable: tuple[str, ...]
     differences: tuple[ItemDifference, ...]
     failed_items: tuple[FailedItem, ...]
     failed_omitted: int

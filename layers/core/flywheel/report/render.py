@@ -6,6 +6,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from flywheel.report import path_plot
+from flywheel.report.decision import Certificate, Decision
+from flywheel.report.evidence_plots import (
+    BAR_WIDTH,
+    anchor_plot,
+    evidence_bars,
+    evidence_said,
+    forest_plot,
+    spent_plot,
+    state_text,
+)
 from flywheel.report.model import Report
 from flywheel.report.plots import (
     LEFT,
@@ -19,9 +30,10 @@ from flywheel.report.plots import (
     seconds,
 )
 from flywheel.report.text import showable
+from flywheel.report.words import MINUS, after, evidence_text, signed
 
 TABLE_ROWS = 200
-MINUS = "\N{MINUS SIGN}"
+SHOWN_CLAIMS = 12
 
 
 @cache
@@ -44,14 +56,30 @@ def _environment() -> Environment:
         count=count,
         signed=signed,
         coded=coded,
+        observed=observed,
+        pairs=after,
+        saving=saving,
+        state_text=state_text,
+        evidence_text=evidence_text,
+        evidence_said=evidence_said,
     )
-    environment.globals.update(width=WIDTH, left=LEFT, right=RIGHT, table_rows=TABLE_ROWS)
+    environment.globals.update(width=WIDTH, left=LEFT, right=RIGHT, table_rows=TABLE_ROWS, shown_claims=SHOWN_CLAIMS)
+    environment.globals.update(
+        path_left=path_plot.LEFT,
+        path_top=path_plot.TOP,
+        path_bottom=path_plot.BOTTOM,
+        path_height=path_plot.HEIGHT,
+        marks_at=path_plot.MARKS_AT,
+        bar_width=BAR_WIDTH,
+    )
     return environment
 
 
 def render_html(report: Report) -> str:
     """The page for people; every text from outside is escaped, and the page forbids itself to load or run anything."""
     incumbent = report.identity("incumbent") is not None
+    decision = report.decision
+    certificates = decision.certificates if decision else ()
     return (
         _environment()
         .get_template("report.html.j2")
@@ -65,6 +93,11 @@ def render_html(report: Report) -> str:
             score_plot=score_plot(report.metrics, report.primary_metric),
             latency_plot=latency_plot(report),
             difference_plot=difference_plot(report.differences),
+            path_plot=path_plot.path_plot(decision) if decision else None,
+            forest_plot=forest_plot(decision) if decision else None,
+            anchor_plot=anchor_plot(decision.anchor) if decision and decision.anchor else None,
+            spent_plot=spent_plot(decision.spent) if decision else None,
+            certificates=list(zip(certificates, evidence_bars(certificates), strict=True)),
         )
     )
 
@@ -126,6 +159,26 @@ def measure(value: float | None, metric: str | None) -> str:
     return text.replace("-", MINUS)
 
 
-def signed(value: float) -> str:
-    """A difference: always with its sign."""
-    return f"{value:+.3f}".replace("-", MINUS)
+def observed(it: Certificate) -> str:
+    """What was observed of a claim: a share of errors, or a difference."""
+    if it.observed is None:
+        return NOTHING
+    return percent(it.observed) if it.name == "error_rate" else signed(it.observed)
+
+
+def saving(decision: Decision) -> str:
+    """What was saved against a test of fixed size, or what it took on top; one that settled nothing saved nothing."""
+    it = decision.spent
+    if not it.fixed_invocations:
+        return "There is no fixed-size test to compare it with."
+    if not decision.settled and it.saved > 0:
+        return "It ended before anything was settled: nothing was saved."
+    share = f"{abs(it.saved) * 100:.0f} %"
+    against = "a fixed-size test with the same error rates"
+    if share == "0 %":
+        return f"It took as many invocations as {against}."
+    if it.saved > 0:
+        return f"It saved {share} of the invocations of {against}."
+    if it.saved > -1:
+        return f"It took {share} more invocations than {against}."
+    return f"It took {1 - it.saved:.1f} times the invocations of {against}."

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor, log10
+from math import ceil, floor, log10
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,33 @@ def histogram(values: Sequence[float], top: float, bins: int) -> tuple[int, ...]
     for value in values:
         counts[max(0, min(bins - 1, int(value / top * bins)))] += 1
     return tuple(counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Maps [`low`, `high`] to [`start`, `end`] on the paper; values outside are put on the nearest edge."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        share = min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+        return round(self.start + share * (self.end - self.start), 2)
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+def ticks_between(low: float, high: float, most: int = 5) -> tuple[float, ...]:
+    """Round numbers from `low` to `high`, evenly apart, 0 among them when it lies between; about `most`.
+
+    Raises:
+        ValueError: `high` is not above `low`.
+    """
+    if high <= low:
+        raise ValueError("an axis needs a positive length")
+    step = nice_ticks(high - low, most)[1]
+    first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
+    return tuple(round(step * n, 10) + 0.0 for n in range(first, last + 1))

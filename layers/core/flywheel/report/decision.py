@@ -1,0 +1,149 @@
+"""What the sequential decision rests on, as data: the part of a report that a point estimate does not have.
+
+Differences are candidate - incumbent in points of [0, 1]; without an incumbent they are candidate - minimum.
+Evidence is an e-value: what a bet against a claim's opposite has made of 1. A claim counts once it reaches `needed`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+type Design = Literal["paired", "cached", "one_sample"]
+type ClaimState = Literal["certified", "refuted", "open", "not_asked"]
+type SliceState = Literal["certified", "refuted", "open", "small"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean and the ends of its confidence sequence, after so many pairs."""
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class PathPoint:
+    """The difference and its confidence sequence as they stood after so many pairs."""
+
+    pairs: int
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One claim that a PASS needs. `at_pairs`: when it was settled; None: it was not.
+
+    `refuting_evidence` is the evidence for its opposite; None where nothing can refute it.
+    """
+
+    name: str
+    slice: str | None
+    claim: str
+    threshold: float
+    observed: float | None
+    evidence: float
+    needed: float
+    state: ClaimState
+    at_pairs: int | None
+    refuting_evidence: float | None = None
+    refuting_needed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SliceEvidence:
+    """One slice. `small`: too few items for a certificate of its own; `certified_in` names the group that has one."""
+
+    slice: str
+    items: int
+    pairs: int
+    candidate: float | None
+    incumbent: float | None
+    difference: Interval | None
+    state: SliceState
+    certified_in: str
+
+    @property
+    def merged(self) -> bool:
+        return self.certified_in != self.slice
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorEvidence:
+    """The candidate held against the anchor release, with a margin of its own."""
+
+    difference: Interval | None
+    state: ClaimState
+    margin: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What an undecided gate would still need. `usd` is an estimate; None: the cost of a trial is not known."""
+
+    certificate: str
+    slice: str | None
+    pairs: int
+    invocations: int
+    message: str
+    usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the pairs took, beside their cap and a test of fixed size with the same error rates.
+
+    `saved` is the share of the fixed design's invocations that was not needed; below 0: it took more. The `usd` of
+    cap and fixed design are estimates from what an invocation of this gate cost; None: not known. Judging is in none.
+    """
+
+    pairs: int
+    invocations: int
+    usd: float | None
+    cap_pairs: int
+    cap_invocations: int
+    cap_usd: float | None
+    fixed_pairs: int
+    fixed_invocations: int
+    fixed_usd: float | None
+    saved: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswers:
+    """The incumbent's answers were not asked for again: these were stored, and judged again with the candidate's."""
+
+    trials: int
+    items: int
+    gates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`limit` and `slice_limit` are the least accepted differences; `level` is that of the confidence sequence.
+
+    `minimum`: what the candidate is held against when there is no incumbent. `certificates` are in order of what
+    decided: refuted, open, then certified ones, the last one settled first. `settled`: all that were asked
+    are certified, or the verdict is FAIL. `ending` says when and why it ended.
+    """
+
+    metric: str
+    design: Design
+    level: float
+    limit: float
+    slice_limit: float
+    minimum: float | None
+    candidate_mean: float | None
+    incumbent_mean: float | None
+    difference: Interval | None
+    path: tuple[PathPoint, ...]
+    certificates: tuple[Certificate, ...]
+    slices: tuple[SliceEvidence, ...]
+    spent: Spent
+    settled: bool
+    ending: str
+    anchor: AnchorEvidence | None = None
+    missing: tuple[Missing, ...] = ()
+    stored: StoredAnswers | None = None
