@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.decision_view import decision_lines, decision_of
 from cli.problems import CommandError
 from cli.session import Session
 from flywheel.domain.verdict import NOTES, Reason, Verdict
@@ -23,6 +24,8 @@ from flywheel.report.wording import headline, next_step, wording
 
 STYLES = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold magenta", "running": "cyan"}
 _SEARCHED = 200
+# Of a report, by the names it has in report.json; an older report has no decision.
+_TOLD = ("verdict", "headline", "meaning", "next_step", "reasons", "notes", "decision")
 _SHORT_ID = 8
 # A digest, whole or cut, names the newest gate of an image; with the tag of a push in front, that push's gate alone.
 _IMAGE = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}@)?sha256:[0-9a-f]{7,64}")
@@ -125,7 +128,7 @@ def verdict_of(session: Session, row: GateRow) -> dict[str, Any] | None:
     """The verdict with its reasons: of the report when there is one, else as it was decided; None: none yet."""
     evidence = GateEvidence(session.objects)
     if (report := evidence.document(report_key(row.gate_id, "json"))) is not None:
-        return {name: report.get(name) for name in ("verdict", "headline", "meaning", "next_step", "reasons", "notes")}
+        return {name: report.get(name) for name in _TOLD}
     verdict = evidence.ended_with(row.gate_id)
     if verdict is None:
         # Stopped before there was any evidence: the record has the codes.
@@ -139,6 +142,7 @@ def verdict_of(session: Session, row: GateRow) -> dict[str, Any] | None:
         "next_step": next_step(verdict, promoted=row.promoted),
         "reasons": [reason for reason in plain if reason["code"] not in NOTES],
         "notes": [reason for reason in plain if reason["code"] in NOTES],
+        "decision": decision_of(verdict, evidence.planned(row.gate_id)),
     }
 
 
@@ -180,6 +184,9 @@ def print_gate(console: Console, row: GateRow, verdict: dict[str, Any] | None) -
     say(f"production  {'yes, this image' if row.promoted else 'not changed'}")
     if reasons:
         console.print(reasons_table(reasons))
+    if decision := (verdict or {}).get("decision"):
+        for line in decision_lines(decision):
+            say(escape(line))
     for note in (verdict or {}).get("notes") or ():
         say(f"for the record: {escape(one_line(str(note.get('message')), 300))}")
     if verdict and verdict.get("next_step"):
