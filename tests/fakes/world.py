@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from flywheel.annotation import Annotator
 from flywheel.deciding import Decider, DecidingSettings
 from flywheel.deployment import Deployer, DeploymentSettings
 from flywheel.domain.candidate import Candidate
@@ -35,6 +36,7 @@ from tests.fakes.outside import (
     RecordingBus,
     RecordingNotifier,
 )
+from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
 from tests.fakes.runtimes import InMemoryRuntimes, ScriptedAgents
 from tests.fakes.state import InMemoryGates, InMemoryReleases
 
@@ -108,6 +110,8 @@ class World:
     bus: RecordingBus = field(default_factory=RecordingBus)
     notifier: RecordingNotifier = field(default_factory=RecordingNotifier)
     once: InMemoryOnce = field(default_factory=InMemoryOnce)
+    reviews: InMemoryReviewQueue = field(default_factory=InMemoryReviewQueue)
+    asked_about: InMemoryReviewLedger = field(default_factory=InMemoryReviewLedger)
     warnings: list[str] = field(default_factory=list)
     wave_pairs: int = 100
 
@@ -150,6 +154,17 @@ class World:
             datasets=self.datasets,
             scores=self.scores,
             clock=self.clock,
+        )
+
+    @property
+    def annotator(self) -> Annotator:
+        return Annotator(
+            "gate reviews",
+            evidence=self.evidence,
+            queue=self.reviews,
+            ledger=self.asked_about,
+            clock=self.clock,
+            sleep=self.clock.advance,
         )
 
     @property

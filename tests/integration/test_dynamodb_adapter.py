@@ -8,10 +8,12 @@ import pytest
 
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
+from flywheel.adapters.dynamodb_reviews import DynamoDbReviews
 from flywheel.adapters.idempotency import PowertoolsOnce
-from flywheel.ports import GateStore, ReleaseStore
+from flywheel.ports import GateStore, ReleaseStore, ReviewLedger
 from local.stack import StackInfo
 from tests.fakes.contracts import GateStoreContract, ReleaseStoreContract
+from tests.fakes.review_contracts import ReviewLedgerContract
 
 
 @pytest.fixture
@@ -35,6 +37,12 @@ class TestDynamoDbGates(GateStoreContract):
     @pytest.fixture
     def gates(self, table: str) -> GateStore:
         return DynamoDbGates.from_table(table)
+
+
+class TestDynamoDbReviews(ReviewLedgerContract):
+    @pytest.fixture
+    def ledger(self, table: str) -> ReviewLedger:
+        return DynamoDbReviews.from_table(table)
 
 
 class TestDynamoDbReleases(ReleaseStoreContract):

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
+from flywheel.domain.annotation import Annotation, dump_annotation, load_annotation
 from flywheel.domain.gate import Reason, Verdict
 from flywheel.domain.outcome import TrialKey, TrialRecord, load_records
 from flywheel.domain.plan import GatePlan, Shard, dump_plan, dump_shard, load_plan, load_shard
@@ -54,6 +55,11 @@ def failure_key(gate_id: str) -> str:
 def report_key(gate_id: str, kind: str) -> str:
     """`kind` is `json` or `html`."""
     return f"gates/{gate_id}/report.{kind}"
+
+
+def annotation_key(gate_id: str) -> str:
+    """Key of what became of asking people about the gate's answers; overwritten when it is tried again."""
+    return f"gates/{gate_id}/annotation.json"
 
 
 def reviews_key(judge_version: str, gate_id: str) -> str:
@@ -162,6 +168,16 @@ class GateEvidence:
         """Give the decision, or else why the gate broke before there was one."""
         data = self.document(verdict_key(gate_id)) or self.document(failure_key(gate_id))
         return None if data is None else verdict_from_dict(data)
+
+    def annotation(self, gate_id: str) -> Annotation | None:
+        """None: people were not asked about this gate."""
+        try:
+            return load_annotation(self._store.read(annotation_key(gate_id)))
+        except NotFoundError:
+            return None
+
+    def write_annotation(self, gate_id: str, annotation: Annotation) -> None:
+        self._store.put(annotation_key(gate_id), dump_annotation(annotation).encode())
 
     def create_document(self, key: str, data: dict[str, Any]) -> dict[str, Any]:
         """Write a small JSON document once; give the one that stands."""

@@ -1,8 +1,10 @@
 """The doubles keep the contracts that the real adapters keep."""
 
+from collections.abc import Callable
+
 import pytest
 
-from flywheel.ports import GateStore, ImageRegistry, ObjectStore, ReleaseStore, RuntimeControl, Settings
+from flywheel.ports import GateStore, ImageRegistry, ObjectStore, ReleaseStore, ReviewLedger, RuntimeControl, Settings
 from tests.fakes.contracts import (
     GateStoreContract,
     ImageRegistryContract,
@@ -13,6 +15,8 @@ from tests.fakes.contracts import (
 )
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryImages, InMemorySettings
+from tests.fakes.review_contracts import ReviewLedgerContract, ReviewQueueContract
+from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
 from tests.fakes.runtimes import InMemoryRuntimes
 from tests.fakes.state import InMemoryGates, InMemoryReleases
 from tests.fakes.world import DIGEST
@@ -64,3 +68,23 @@ class TestInMemorySettings(SettingsContract):
     @pytest.fixture
     def settings(self) -> Settings:
         return InMemorySettings(policy='{"a": 1}')
+
+
+class TestInMemoryReviewLedger(ReviewLedgerContract):
+    @pytest.fixture
+    def ledger(self) -> ReviewLedger:
+        return InMemoryReviewLedger()
+
+
+class TestInMemoryReviewQueue(ReviewQueueContract):
+    @pytest.fixture
+    def reviews(self) -> InMemoryReviewQueue:
+        return InMemoryReviewQueue()
+
+    @pytest.fixture
+    def queued(self, reviews: InMemoryReviewQueue) -> Callable[[str], list[str]]:
+        return lambda queue_id: [trace for queue, trace in reviews.items if queue == queue_id]
+
+    @pytest.fixture
+    def judge(self, reviews: InMemoryReviewQueue) -> Callable[[str, float], None]:
+        return reviews.review

@@ -150,8 +150,11 @@ class LangfuseApi:
         *,
         deadline_s: float,
         headers: Mapping[str, str] | None = None,
+        repeat: bool = True,
     ) -> Reply:
         """Send until it succeeds, fails for good, or `deadline_s` seconds are over.
+
+        With `repeat` False it is sent once: for what must not happen twice when only its reply was lost.
 
         Raises:
             TransientError: no good answer within the deadline, or none to be had: the wait that a rate limit asks
@@ -183,9 +186,9 @@ class LangfuseApi:
                 asked_s = _retry_after_s(reply)
                 wait_s = max(wait_s, asked_s)
             attempt += 1
-            if self.monotonic() + wait_s >= end:
+            if not repeat or self.monotonic() + wait_s >= end:
                 raise TransientError(
-                    f"Langfuse: {trouble}; gave up after {attempt} attempts in {deadline_s:g} s",
+                    f"Langfuse: {trouble}; gave up after {attempt} attempt{'s' * (attempt > 1)} in {deadline_s:g} s",
                     retry_after_s=asked_s,
                 ) from cause
             self.sleep(wait_s)

@@ -17,6 +17,7 @@ from flywheel.ports.outside import (
     ScoreStore,
     Settings,
 )
+from flywheel.ports.reviews import Claim, HumanScore, Queue, ReviewLedger, ReviewQueue
 from flywheel.ports.runtimes import (
     AgentInvoker,
     AgentReply,
@@ -40,6 +41,7 @@ from flywheel.ports.state import (
 __all__ = [
     "AgentInvoker",
     "AgentReply",
+    "Claim",
     "Clock",
     "DatasetSnapshot",
     "DatasetStore",
@@ -49,6 +51,7 @@ __all__ = [
     "GateRow",
     "GateStore",
     "Head",
+    "HumanScore",
     "Image",
     "ImageRegistry",
     "InvocationFailure",
@@ -56,8 +59,11 @@ __all__ = [
     "ObjectStore",
     "Promotion",
     "PromptStore",
+    "Queue",
     "Release",
     "ReleaseStore",
+    "ReviewLedger",
+    "ReviewQueue",
     "Runtime",
     "RuntimeControl",
     "RuntimeSpec",

@@ -1,0 +1,158 @@
+"""Annotation queues of Langfuse: made with what reviewers are asked, filled trace by trace, read with their scores."""
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import batched
+from typing import Any, Final
+
+from flywheel.adapters.langfuse import LangfuseApi, Query, json_bytes, segment
+from flywheel.errors import ConflictError, InvalidRequestError, TransientError
+from flywheel.ports import HumanScore, Queue
+
+# What reviewers are asked: is the answer correct? Yes or no; why is their comment.
+SCORE_NAME: Final = "correct"
+_DATA_TYPE: Final = "BOOLEAN"
+_ABOUT_SCORE = "Is the answer correct: does it say all that was expected, and nothing wrong? Why not: in the comment."
+_ABOUT_QUEUE = "Answers of gates. Read question, answer and expected facts, then judge; who answered does not matter."
+_PAGE = 100
+_IDS_PER_REQUEST = 100
+_FIRST_WAIT_S = 1.0
+_LONGEST_WAIT_S = 8.0
+# Langfuse's clock and ours may differ by so much.
+_SKEW = timedelta(minutes=5)
+
+
+class LangfuseReviewQueue:
+    """Queues, score configs and human scores of one project."""
+
+    def __init__(self, api: LangfuseApi, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._api = api
+        self._now = now
+
+    def ensure(self, name: str, *, deadline_s: float = 30.0) -> Queue:
+        end = self._api.monotonic() + deadline_s
+        found = self._find(name, end) or self._create(name, end)
+        configs = {config["id"] for config in self._configs(end)}
+        if not configs & set(found["scoreConfigIds"]):
+            raise InvalidRequestError(
+                f"the annotation queue {name!r} does not ask for the yes-or-no score {SCORE_NAME!r}: name another one "
+                "by the stack's ReviewQueueName; Langfuse cannot change what a queue asks"
+            )
+        return Queue(str(found["id"]), name, self._url(str(found["id"]), end))
+
+    def _find(self, name: str, end: float) -> dict[str, Any] | None:
+        return next((queue for queue in self._rows("annotation-queues", (), end) if queue["name"] == name), None)
+
+    def _create(self, name: str, end: float) -> dict[str, Any]:
+        body = {"name": name, "description": _ABOUT_QUEUE, "scoreConfigIds": [self._config(end)]}
+        try:
+            created: dict[str, Any] = self._api.post("annotation-queues", body, deadline_s=self._left_s(end))
+        except (ConflictError, InvalidRequestError):
+            # Somebody else was first, or our own request whose reply was lost.
+            standing = self._find(name, end)
+            if standing is None:
+                raise
+            return standing
+        return created
+
+    def _config(self, end: float) -> str:
+        """Id of the score that reviewers give. Names are not unique in Langfuse: the oldest one is taken."""
+        found = sorted(self._configs(end), key=lambda config: (config["createdAt"], config["id"]))
+        if found:
+            return str(found[0]["id"])
+        body = {"name": SCORE_NAME, "dataType": _DATA_TYPE, "description": _ABOUT_SCORE}
+        return str(self._api.post("score-configs", body, deadline_s=self._left_s(end))["id"])
+
+    def _configs(self, end: float) -> list[dict[str, Any]]:
+        return [
+            config
+            for config in self._rows("score-configs", (), end)
+            if (config["name"], config["dataType"], config["isArchived"]) == (SCORE_NAME, _DATA_TYPE, False)
+        ]
+
+    def _url(self, queue_id: str, end: float) -> str:
+        project = self._api.get("projects", deadline_s=self._left_s(end))["data"][0]["id"]
+        return f"{self._api.host}/project/{segment(str(project))}/annotation-queues/{segment(queue_id)}"
+
+    def add(self, queue_id: str, trace_id: str, *, tried_since: datetime | None, deadline_s: float = 30.0) -> None:
+        end = self._api.monotonic() + deadline_s
+        body = json_bytes({"objectId": trace_id, "objectType": "TRACE"})
+        path = f"annotation-queues/{segment(queue_id)}/items"
+        wait_s = _FIRST_WAIT_S
+        while True:
+            if tried_since is not None and self._has(queue_id, trace_id, tried_since, end):
+                return
+            tried_since = tried_since or self._now()
+            try:
+                # Once: a repetition would queue it twice when only the reply was lost. Whether it was is looked up.
+                self._api.request("POST", path, body, deadline_s=self._left_s(end), repeat=False)
+            except TransientError as error:
+                pause_s = max(wait_s, error.retry_after_s)
+                if self._api.monotonic() + pause_s >= end:
+                    raise
+                self._api.sleep(pause_s)
+                wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
+            else:
+                return
+
+    def _has(self, queue_id: str, trace_id: str, since: datetime, end: float) -> bool:
+        """Look among the items since then; the newest come first."""
+        for item in self._rows(f"annotation-queues/{segment(queue_id)}/items", (), end):
+            if datetime.fromisoformat(item["createdAt"]) < since - _SKEW:
+                return False
+            if (item["objectType"], item["objectId"]) == ("TRACE", trace_id):
+                return True
+        return False
+
+    def waiting(self, queue_id: str) -> frozenset[str]:
+        end = self._api.monotonic() + 30.0
+        rows = self._rows(f"annotation-queues/{segment(queue_id)}/items", [("status", "PENDING")], end)
+        return frozenset(str(item["objectId"]) for item in rows if item["objectType"] == "TRACE")
+
+    def scores(self, trace_ids: Collection[str]) -> dict[str, HumanScore]:
+        found: dict[str, HumanScore] = {}
+        for traces in batched(trace_ids, _IDS_PER_REQUEST, strict=False):
+            for score in self._scores(traces):
+                subject = score.get("subject") or {}
+                trace = str(subject.get("id") if subject.get("kind") == "trace" else subject.get("traceId"))
+                value = score["value"]
+                # A BOOLEAN arrives as true or false; who asks for a number in [0, 1] under the same name gets it.
+                if isinstance(value, bool | int | float) and 0 <= value <= 1 and trace not in found:
+                    found[trace] = HumanScore(
+                        trace_id=trace,
+                        value=float(value),
+                        reviewer=str(score.get("authorUserId") or ""),
+                        at=datetime.fromisoformat(score["timestamp"]),
+                        comment=str(score.get("comment") or ""),
+                    )
+        return found
+
+    def _scores(self, traces: Collection[str]) -> Iterator[dict[str, Any]]:
+        """Newest first. Asked for by trace, not by time: an edit in Langfuse moves no time of a score."""
+        query: list[tuple[str, str | int]] = [
+            ("traceId", ",".join(traces)),
+            ("name", SCORE_NAME),
+            ("source", "ANNOTATION"),
+            ("fields", "details,subject,annotation"),
+            ("limit", _PAGE),
+        ]
+        cursor: str | None = None
+        while True:
+            page = self._api.get("v3/scores", [*query, ("cursor", cursor)] if cursor else query)
+            yield from page["data"]
+            following = page.get("meta", {}).get("cursor")
+            if not following or following == cursor:
+                return
+            cursor = following
+
+    def _rows(self, path: str, query: Query, end: float) -> Iterator[dict[str, Any]]:
+        page = 1
+        while True:
+            reply = self._api.get(path, [*query, ("limit", _PAGE), ("page", page)], deadline_s=self._left_s(end))
+            yield from reply["data"]
+            if page >= int(reply["meta"]["totalPages"]) or not reply["data"]:
+                return
+            page += 1
+
+    def _left_s(self, end: float) -> float:
+        return max(0.1, end - self._api.monotonic())

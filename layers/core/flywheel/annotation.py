@@ -1,0 +1,110 @@
+"""A decided gate -> the answers that decided it wait in an annotation queue, each once, whatever is repeated."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from flywheel.domain.annotation import Annotation
+from flywheel.domain.plan import GatePlan
+from flywheel.domain.review_choice import ReviewTask, choose_answers
+from flywheel.domain.verdict import Verdict
+from flywheel.errors import ConflictError, FlywheelError, InvalidRequestError, TransientError
+from flywheel.evidence import GateEvidence
+from flywheel.ports import Clock, Queue, ReviewLedger, ReviewQueue
+
+# A claim outlives every attempt to queue its trace: who takes it over is not overtaken by a late attempt.
+_CLAIM_BEYOND = timedelta(seconds=60)
+_ASIDE_S = 1.0
+
+
+class Annotator:
+    """Asks people about a gate. Nothing here changes a verdict, and what fails may be repeated."""
+
+    def __init__(
+        self,
+        queue_name: str,
+        *,
+        evidence: GateEvidence,
+        queue: ReviewQueue,
+        ledger: ReviewLedger,
+        clock: Clock,
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._queue_name = queue_name
+        self._evidence = evidence
+        self._queue = queue
+        self._ledger = ledger
+        self._clock = clock
+        self._sleep = sleep
+
+    def annotate_if_asked(self, gate_id: str, *, deadline_s: float) -> Annotation | None:
+        """After a decision: queue when the gate was started with `annotate` and did not pass; None: nothing to do.
+
+        A queue that cannot be reached is put on record as `failed`, never raised: the verdict stands without it.
+        """
+        plan = self._evidence.planned(gate_id)
+        verdict = None if plan is None or not plan.annotate else self._evidence.verdict(gate_id)
+        if plan is None or verdict is None or verdict.kind not in {"FAIL", "INCONCLUSIVE"}:
+            return None
+        try:
+            return self._annotate(plan, verdict, deadline_s)
+        except FlywheelError as error:
+            failed = Annotation("failed", f"the answers could not be queued for review: {error}")
+            standing = self._evidence.annotation(gate_id)
+            if standing is not None and standing.state == "queued":  # by somebody else, at the same time
+                return standing
+            self._evidence.write_annotation(gate_id, failed)
+            return failed
+
+    def annotate(self, gate_id: str, *, deadline_s: float) -> Annotation:
+        """Queue what decided the gate, and the random share; of a gate that passed, the random share only.
+
+        Raises:
+            NotFoundError: the gate was never planned.
+            InvalidRequestError: it has no verdict yet, or the queue asks something else.
+            TransientError: Langfuse does not answer, or somebody else queues the same answers just now.
+        """
+        plan = self._evidence.plan(gate_id)
+        verdict = self._evidence.verdict(gate_id)
+        if verdict is None:
+            raise InvalidRequestError(f"gate {gate_id} has no verdict: there is nothing to review before it is decided")
+        return self._annotate(plan, verdict, deadline_s)
+
+    def _annotate(self, plan: GatePlan, verdict: Verdict, deadline_s: float) -> Annotation:
+        standing = self._evidence.annotation(plan.gate_id)
+        if standing is not None and standing.state != "failed":
+            return standing
+        records, _ = self._evidence.results(plan.gate_id)
+        slices = {item.item_id: item.slice for item in plan.items}
+        tasks = choose_answers(plan.gate_id, verdict, records, slices, plan.policy.primary_metric)
+        if not tasks:
+            done = Annotation("nothing", "no answer of this gate has a score and a trace: there is nothing to review")
+        else:
+            end = self._clock.now() + timedelta(seconds=deadline_s)
+            queue = self._queue.ensure(self._queue_name, deadline_s=deadline_s)
+            left: Sequence[ReviewTask] = tasks
+            while left := [task for task in left if not self._queued(plan.gate_id, queue, task, end)]:
+                if self._clock.now() + timedelta(seconds=_ASIDE_S) >= end:
+                    raise TransientError(f"{len(left)} answers are being queued by somebody else")
+                self._sleep(_ASIDE_S)
+            said = f"{len(tasks)} answers wait for review in {queue.name!r}"
+            done = Annotation("queued", said, queue.queue_id, queue.name, queue.url, tasks)
+        self._evidence.write_annotation(plan.gate_id, done)
+        return done
+
+    def _queued(self, gate_id: str, queue: Queue, task: ReviewTask, end: datetime) -> bool:
+        """Queue one trace unless it is; False: somebody else is at it."""
+        now = self._clock.now()
+        try:
+            claim = self._ledger.claim(gate_id, task.trace_id, now=now, until=end + _CLAIM_BEYOND)
+        except ConflictError:
+            return False
+        if claim is None:
+            return True
+        left_s = max(0.1, (end - now).total_seconds())
+        try:
+            self._queue.add(queue.queue_id, task.trace_id, tried_since=claim.tried_since, deadline_s=left_s)
+        except FlywheelError:
+            self._ledger.let_go(gate_id, task.trace_id, now=self._clock.now())
+            raise
+        self._ledger.settle(gate_id, task.trace_id, now=self._clock.now())
+        return True
