@@ -1,6 +1,7 @@
 """`make bench-verdict`: simulates the gate and the sampler, holds error rates and costs against limits.
 
-Prints a table and writes `build/bench/verdict.json`. Exit code 0: every row holds and every mutant is caught.
+Prints a table, writes `build/bench/verdict.json` and, as a picture, `build/bench/verdict.svg`.
+Exit code 0: every row holds, every mutant is caught, and the gate is fast enough.
 Example: python -m tests.bench.verdict --gates 100
 """
 
@@ -9,14 +10,20 @@ import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 from local.tools import ROOT
 from tests.bench import verdict_speed
+from tests.bench.verdict_chart import chart
 from tests.bench.verdict_mutants import lines as mutant_lines
 from tests.bench.verdict_rows import table
 from tests.bench.verdict_study import study, wave_lines
+from tests.bench.worlds import WORLDS
 
 OUTPUT = ROOT / "build" / "bench" / "verdict.json"
+PICTURE = OUTPUT.with_suffix(".svg")
 GATES, WORKERS = 400, 2
 
 
@@ -35,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         large_peak_mb = peak.result()
     gate_s = time.perf_counter() - started
     speed = verdict_speed.measure(large_peak_mb)
-    rows, mutants = gate.rows, gate.mutants
+    sampled, sampled_mutants = _sampler(asked.workers)
+    rows, mutants = [*gate.rows, *sampled], [*gate.mutants, *sampled_mutants]
     took_s = time.perf_counter() - started
     print(f"\n{table(rows)}\n\nmutants\n{mutant_lines(mutants)}\n\nwave sizes\n{wave_lines(gate.waves)}\n")
     print(f"speed\n{verdict_speed.lines(speed)}\n\n{gate_s:.0f} s for the gate, {took_s:.0f} s in all")
@@ -50,10 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
-    missed = [row for row in rows if not row["holds"]]
-    missed_mutants = [mutant for mutant in mutants if not mutant["caught"]]
-    print(f"{len(rows) - len(missed)} of {len(rows)} rows hold, {len(mutants) - len(missed_mutants)} of {len(mutants)}")
-    return 0 if not missed and not missed_mutants and verdict_speed.met(speed) else 1
+    PICTURE.write_text(chart(gate.worlds, {name: world.words for name, world in WORLDS.items()}), "utf-8")
+    held = sum(row["holds"] for row in rows)
+    caught = sum(mutant["caught"] for mutant in mutants)
+    print(f"{held} of {len(rows)} rows hold, {caught} of {len(mutants)} mutants are caught")
+    return 0 if held == len(rows) and caught == len(mutants) and verdict_speed.met(speed) else 1
+
+
+def _sampler(workers: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    name = "tests.bench.verdict_sampler"
+    if find_spec(name) is None:
+        return [], []
+    rows, mutants = import_module(name).sampler_rows(workers=workers)
+    return rows, mutants
 
 
 if __name__ == "__main__":

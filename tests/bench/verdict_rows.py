@@ -83,19 +83,21 @@ def observed(limit: Limit, found: Figures) -> float:
     return float(getattr(found, limit.figure))
 
 
+HEADINGS = ("world", "quantity", "observed", "limit", "", "the same world under other rules: share promoted")
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One line a row: world, quantity, observed, limit, met or MISSED, and the naive figures."""
-    cells = [
-        (
-            row["world"],
-            row["quantity"],
-            shown(row["observed"]),
-            f"{row.get('bound', '')} {shown(row['limit'])}".strip(),
-            "met" if row["holds"] else "MISSED",
-            "  ".join(f"{name}: {shown(value)}" for name, value in row["naive"].items()),
+    """One line a row: world, quantity, observed, limit, met or MISSED, and the naive figures where they change."""
+    cells = [HEADINGS]
+    before = None
+    for row in rows:
+        naive = "  ".join(f"{name}: {shown(value)}" for name, value in row["naive"].items())
+        limit = f"{row.get('bound', '')} {shown(row['limit'])}".strip()
+        met = "met" if row["holds"] else "MISSED"
+        cells.append(
+            (row["world"], row["quantity"], shown(row["observed"]), limit, met, "" if naive == before else naive)
         )
-        for row in rows
-    ]
+        before = naive
     widths = [max(len(line[column]) for line in cells) for column in range(6)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells

@@ -13,7 +13,7 @@ from tests.bench.verdict_mutants import MUTANTS, judged
 from tests.bench.verdict_rows import LIMITS, Row, observed
 from tests.bench.worlds import WORLDS
 
-CHAINS = 100
+CHAINS = 60
 LEAST_CREEP = -0.06
 WAVES = (10, 25, 50, 100)
 _WAVE_WORLDS = ("equal", "minus-10")

@@ -57,11 +57,14 @@ def test_each_quantity_is_read_from_its_own_figure() -> None:
 def test_the_table_says_what_is_missed_and_what_the_naive_rules_do() -> None:
     rows = [
         Row("equal candidate", "mean invocations", 280.4, "at most", 310, {"mean >= .5": 1.0}).to_dict(),
+        Row("equal candidate", "FAIL share", 0.03, "at most", 0.05, {"mean >= .5": 1.0}).to_dict(),
         Row("-10 points", "PASS share", 0.0525, "at most", 0.05, {"mean >= .5": 0.995}).to_dict(),
     ]
-    first, second = table(rows).splitlines()
+    headings, first, second, third = table(rows).splitlines()
+    assert headings.startswith("world")
     assert " ".join(first.split()) == "equal candidate mean invocations 280 at most 310 met mean >= .5: 1"
-    assert " ".join(second.split()) == "-10 points PASS share 0.0525 at most 0.05 MISSED mean >= .5: 0.995"
+    assert " ".join(second.split()) == "equal candidate FAIL share 0.03 at most 0.05 met"
+    assert " ".join(third.split()) == "-10 points PASS share 0.0525 at most 0.05 MISSED mean >= .5: 0.995"
 
 
 def test_a_mutant_changes_the_policy_in_worlds_that_have_limits() -> None:
