@@ -27,7 +27,7 @@ _REQUIRED = {
 
 @dataclass(frozen=True, slots=True)
 class StackFacts:
-    """Names of the stack's parts. `judge_model_id` None: an older stack that does not say."""
+    """Names of the stack's parts. `judge_model_id` and `mcp_url` None: an older stack that does not say."""
 
     stack: str
     environment: str
@@ -42,6 +42,7 @@ class StackFacts:
     langfuse_prefix: str
     settings_prefix: str
     judge_model_id: str | None = None
+    mcp_url: str | None = None
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Self:
@@ -52,7 +53,12 @@ class StackFacts:
                 f"stack {stack} has no outputs {', '.join(missing)}: is it a flywheel stack? Deploy again."
             )
         values = {field: outputs[name] for field, name in _REQUIRED.items()}
-        return cls(stack=stack, **values, judge_model_id=parameters.get("JudgeModelId") or None)
+        return cls(
+            stack=stack,
+            **values,
+            judge_model_id=parameters.get("JudgeModelId") or None,
+            mcp_url=parameters.get("McpUrl") or None,
+        )
 
 
 def read_facts(client: "CloudFormationClient", stack: str) -> StackFacts:

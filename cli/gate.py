@@ -178,6 +178,41 @@ def rollback(
 
 
 @app.command()
+def anchor(
+    ctx: typer.Context,
+    *,
+    release: Annotated[int | None, typer.Option(min=1, help="Hold candidates against this release.")] = None,
+    oldest: Annotated[bool, typer.Option("--oldest", help="Against the oldest whose answers can be used.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Against none.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be set, change nothing.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show or move the anchor: the release that no candidate may be worse than, however many small steps there were.
+
+    Who moved it, and when, is recorded with it. How much worse it may be is `anchor_margin` of the policy.
+
+    Example: `flywheel gate anchor --release 12`
+    """
+    from cli import gate_anchor  # noqa: PLC0415 - what `--help` does not need
+
+    session: Session = ctx.obj
+    wanted = [one for one in (release, "oldest" if oldest else None, "off" if off else None) if one is not None]
+    if len(wanted) > 1:
+        raise CommandError("say one of --release, --oldest and --off")
+    if not wanted:
+        view = gate_anchor.read(session)
+        print(json.dumps(view.to_dict(), indent=1) if as_json else "\n".join(gate_anchor.lines(view)))
+        return
+    by = f"{getpass.getuser()}@{socket.gethostname()}"
+    setting = gate_anchor.set_anchor(session, wanted[0], by=by, dry_run=dry_run)
+    if as_json:
+        print(json.dumps({"anchor": setting.model_dump(), "done": not dry_run}))
+    else:
+        print(f"anchor  {gate_anchor.in_words(setting)}")
+        print("nothing was changed (--dry-run)" if dry_run else "from the next gate on")
+
+
+@app.command()
 def plan(ctx: typer.Context, as_json: JsonFlag = False) -> None:
     """Show what a gate would do now: invocations and cost, for today's dataset, policy and production.
 

@@ -10,8 +10,10 @@ from rich.console import Console
 
 from cli import dataset_mutes
 from cli.dataset_view import stored
+from cli.gate_stored import stored_choice, stored_lines
 from cli.problems import CommandError
 from cli.session import Session
+from flywheel.domain.baselines import stored_facts
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy, policy_to_dict
 from flywheel.domain.prices import CostEstimate, estimate_gate_cost, load_prices
@@ -20,6 +22,7 @@ from flywheel.domain.waves import gate_items
 from flywheel.errors import InvalidRequestError
 from flywheel.planning_inputs import AgentSettings
 from flywheel.report.render import usd
+from flywheel.stored_arms import StoredChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Preview:
     trials_per_arm: int
     cost: CostEstimate
     policy: GatePolicy
+    stored: StoredChoice
     refused: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +53,17 @@ class Preview:
             "trials_per_arm": self.trials_per_arm,
             "cost": asdict(self.cost),
             "policy": policy_to_dict(self.policy),
+            "stored": [
+                {
+                    "arm": answers.arm.arm,
+                    "release": answers.arm.release_no,
+                    "items": len(answers.arm.trials),
+                    "answers": sum(answers.arm.trials.values()),
+                    "sources": list(answers.arm.sources),
+                }
+                for answers in self.stored.answers
+            ],
+            "notes": [{"code": note.code, "message": note.message} for note in self.stored.notes],
             "refused": list(self.refused),
         }
 
@@ -63,7 +78,9 @@ def preview_gate(session: Session) -> Preview:
     policy = _policy(session)
     agent = _agent(session)
     head = session.releases.head().release
-    models = [agent.model_id] + ([head.candidate.model_id] if head else [])
+    choice = stored_choice(session, policy, items, head)
+    cached = any(answers.arm.arm == "incumbent" for answers in choice.answers)
+    models = [agent.model_id] + ([head.candidate.model_id] if head and not cached else [])
     trials = _trials(policy, items)
     cost = estimate_gate_cost(
         load_prices(),
@@ -71,6 +88,7 @@ def preview_gate(session: Session) -> Preview:
         trials_per_arm=sum(trials.values()),
         facts=sum(len(item.response_facts) * trials.get(item.item_id, 0) for item in items),
         judge_model=session.facts.judge_model_id,
+        stored_facts=stored_facts(items, [answers.arm for answers in choice.answers]),
     )
     today = session.clock.now().date().isoformat()
     return Preview(
@@ -83,6 +101,7 @@ def preview_gate(session: Session) -> Preview:
         trials_per_arm=sum(trials.values()),
         cost=cost,
         policy=policy,
+        stored=choice,
         refused=tuple(_refusals(policy, items, cost)),
     )
 
@@ -125,7 +144,9 @@ def _agent(session: Session) -> AgentSettings:
 
 def print_preview(console: Console, it: Preview) -> None:
     slices = ", ".join(f"{count} {name}" for name, count in it.items_by_slice.items())
-    arms = "candidate and incumbent" if len(it.arm_models) > 1 else "candidate only, nothing is in production yet"
+    arms = "candidate and incumbent" if len(it.arm_models) > 1 else "candidate only"
+    if not any(answers.arm.arm == "incumbent" for answers in it.stored.answers) and len(it.arm_models) == 1:
+        arms += ", nothing is in production yet"
     lines = [
         f"dataset      {it.dataset}: {sum(it.items_by_slice.values())} items ({slices})",
         f"must pass    {it.must_pass} regression tests, {len(it.muted)} muted",
@@ -134,6 +155,7 @@ def print_preview(console: Console, it: Preview) -> None:
         f"invocations  {it.cost.invocations} at most ({it.trials_per_arm} an arm), {it.cost.judgements} judgements",
         f"cost         {usd(it.cost.usd)} at most, estimated; the policy allows {usd(it.policy.usd_per_gate)} a gate",
     ]
+    lines += stored_lines(it.stored)
     if it.cost.unpriced:
         lines.append(f"no price     {', '.join(it.cost.unpriced)}: not in the sum; add them to prices.json")
     lines += [f"REFUSED      {why}" for why in it.refused]

@@ -15,6 +15,7 @@ from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
 from flywheel.adapters.langfuse_scores import LangfuseScoreStore
 from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.ssm import SsmSettings
+from flywheel.baselines import Baselines
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.deciding import Decider, DecidingSettings
@@ -37,13 +38,15 @@ class Settings(BaseModel):
 
 def make_decider(settings: Settings) -> Decider:
     api = LangfuseApi(credentials(SsmSettings.from_prefix(settings.langfuse_parameter_prefix).required))
+    store = S3ObjectStore.from_bucket(settings.evidence_bucket)
     return Decider(
         DecidingSettings(
             wave_pairs=settings.wave_pairs,
             shards_per_wave=settings.shards_per_wave,
             read_back_deadline_s=settings.read_back_deadline_s,
         ),
-        evidence=GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
+        evidence=GateEvidence(store),
+        baselines=Baselines(store),
         releases=DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name),
         datasets=LangfuseDatasetStore(api),
         scores=LangfuseScoreStore(api),

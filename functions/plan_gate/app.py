@@ -17,6 +17,7 @@ from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
 from flywheel.adapters.langfuse_prompts import LangfusePromptStore
 from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.ssm import SsmSettings
+from flywheel.baselines import Baselines
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.errors import AccessDeniedError
@@ -44,6 +45,7 @@ class Settings(BaseModel):
 
 def make_planner(settings: Settings) -> Planner:
     api = LangfuseApi(credentials(SsmSettings.from_prefix(settings.langfuse_parameter_prefix).required))
+    store = S3ObjectStore.from_bucket(settings.evidence_bucket)
     return Planner(
         PlanningSettings(
             environment=settings.environment,
@@ -59,7 +61,8 @@ def make_planner(settings: Settings) -> Planner:
         datasets=LangfuseDatasetStore(api),
         prompts=LangfusePromptStore(api),
         parameters=SsmSettings.from_prefix(settings.settings_prefix),
-        evidence=GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
+        evidence=GateEvidence(store),
+        baselines=Baselines(store),
         clock=SystemClock(),
     )
 

@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from flywheel.annotation import Annotator
+from flywheel.baselines import Baselines
 from flywheel.deciding import Decider, DecidingSettings
 from flywheel.deployment import Deployer, DeploymentSettings
 from flywheel.domain.candidate import Candidate
@@ -46,7 +47,7 @@ DIGEST = "sha256:" + "a" * 64
 OTHER_DIGEST = "sha256:" + "b" * 64
 URI = f"000000000000.dkr.ecr.us-east-1.amazonaws.com/{REPOSITORY}"
 AGENT = {"model_id": "test.model-1", "parameters": {"temperature": 0, "max_turns": 6}}
-POLICY = {"minimum_items": 4, "slice_minima": {}}
+POLICY = {"minimum_items": 4, "slice_minima": {}, "max_trials": 1}
 
 
 def surroundings(role: str) -> Surroundings:
@@ -118,6 +119,7 @@ class World:
     def __post_init__(self) -> None:
         self.runtimes = InMemoryRuntimes(self.clock)
         self.evidence = GateEvidence(self.objects)
+        self.baselines = Baselines(self.objects)
 
     @property
     def planner(self) -> Planner:
@@ -130,6 +132,7 @@ class World:
             prompts=self.prompts,
             parameters=self.settings,
             evidence=self.evidence,
+            baselines=self.baselines,
             clock=self.clock,
         )
 
@@ -150,6 +153,7 @@ class World:
         return Decider(
             DecidingSettings(wave_pairs=self.wave_pairs, shards_per_wave=2, read_back_deadline_s=60),
             evidence=self.evidence,
+            baselines=self.baselines,
             releases=self.releases,
             datasets=self.datasets,
             scores=self.scores,
@@ -228,7 +232,11 @@ class World:
         """Write results for all shards; `score` gives a number, or the stage at which the trial errored."""
         for pointer in reply.shards:
             shard = load_shard(self.objects.read(shard_key(pointer.gate_id, pointer.key)))
-            records = [record(line, score(line)) for line in shard.lines]
+            stored = {arm.arm for arm in self.evidence.plan(pointer.gate_id).stored}
+            records = [
+                replace(record(line, score(line)), stored_from="g-earlier" if line.arm in stored else "")
+                for line in shard.lines
+            ]
             self.objects.create(result_key(pointer.gate_id, pointer.key), dump_records(records).encode())
 
     def passed(self, event: Mapping[str, Any] | None = None, execution: str = "arn:execution:1") -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flywheel.baselines import Baselines
+from flywheel.domain.baselines import baselines_of
 from flywheel.domain.early_stop import certain_failure
 from flywheel.domain.gate import Errored, Reason, SequentialGate, Verdict
 from flywheel.domain.golden import dataset_hash
@@ -10,6 +12,7 @@ from flywheel.domain.guards import check_guards, final_verdict
 from flywheel.domain.outcome import TrialKey, TrialRecord
 from flywheel.domain.plan import GatePlan
 from flywheel.domain.records import unique_records
+from flywheel.domain.stored_gate import gate_with_stored
 from flywheel.domain.waves import gate_items, must_pass_pairs, plan_shards
 from flywheel.errors import EvidenceMissingError, InvalidRequestError, NotFoundError
 from flywheel.events import DecideReply, ShardPointer
@@ -35,6 +38,7 @@ class Decider:
         settings: DecidingSettings,
         *,
         evidence: GateEvidence,
+        baselines: Baselines,
         releases: ReleaseStore,
         datasets: DatasetStore,
         scores: ScoreStore,
@@ -42,6 +46,7 @@ class Decider:
     ) -> None:
         self._settings = settings
         self._evidence = evidence
+        self._baselines = baselines
         self._releases = releases
         self._datasets = datasets
         self._scores = scores
@@ -72,11 +77,12 @@ class Decider:
         """Give the verdict of this look; None: the next wave's shards and state are written."""
         if newer := superseded(plan, self._releases):
             return Verdict("INCONCLUSIVE", (newer,))
-        gate = self._gate(plan, wave)
         try:
-            records = self._record(plan, gate, wave)
+            gate, records = self._recorded(plan, wave)
         except EvidenceMissingError as missing:
             return Verdict("INCONCLUSIVE", (Reason("evidence_missing", str(missing)),))
+        if isinstance(gate, Reason):
+            return self._settled(plan, records, Verdict("INCONCLUSIVE", (gate,)))
         decision = gate.verdict()
         if decision.kind is None:
             certain = self._certain(plan, gate, records)
@@ -85,20 +91,18 @@ class Decider:
             decision = Verdict("FAIL", (certain,), decision.estimates)
         return self._settled(plan, records, decision)
 
-    def _gate(self, plan: GatePlan, wave: int) -> SequentialGate:
-        if wave == 0:
-            return SequentialGate(plan.policy, gate_items(plan.policy, plan.items), plan.seed)
-        return SequentialGate.from_json(self._evidence.read_text(gate_state_key(plan.gate_id, wave)))
-
-    def _record(self, plan: GatePlan, gate: SequentialGate, wave: int) -> list[TrialRecord]:
-        """Record the wave's results in the gate; give the records of all waves.
+    def _recorded(self, plan: GatePlan, wave: int) -> tuple[SequentialGate | Reason, list[TrialRecord]]:
+        """Give the gate with the wave's results, or why nothing can be concluded; and the records of all waves.
 
         Raises:
             EvidenceMissingError: a result that was asked for is not there, or is not what was asked for.
         """
         if wave == 0:
-            return []
-        found, missing = self._evidence.results(plan.gate_id)
+            return SequentialGate(plan.policy, gate_items(plan.policy, plan.items), plan.seed), []
+        gate: SequentialGate | Reason
+        gate = SequentialGate.from_json(self._evidence.read_text(gate_state_key(plan.gate_id, wave)))
+        # Not beyond this wave: a look that was killed may have asked for the next one already.
+        found, missing = self._evidence.results(plan.gate_id, wave)
         if missing:
             raise EvidenceMissingError(f"{len(missing)} result files are missing: {', '.join(missing[:_NAMED])}")
         try:
@@ -109,12 +113,16 @@ class Decider:
         absent = [key for key in asked if key not in records]
         if absent:
             raise EvidenceMissingError(f"{len(absent)} trials have no result: {_names(absent)}")
-        for key in asked:
-            if key.arm == "candidate" and key.item_id in gate.items:
-                other = TrialKey(key.item_id, key.trial, "incumbent")
-                incumbent = _primary(plan, records[other]) if plan.arm("incumbent") else None
-                gate.record(key.item_id, key.trial, _primary(plan, records[key]), incumbent)
-        return list(records.values())
+        own = [key for key in asked if key.arm == "candidate" and key.item_id in gate.items]
+        if wave == 1 and plan.stored:
+            gate = gate_with_stored(plan, len(own), records)
+            if isinstance(gate, Reason):
+                return gate, list(records.values())
+        for key in own:
+            other = TrialKey(key.item_id, key.trial, "incumbent")
+            incumbent = _primary(plan, records[other]) if plan.arm("incumbent") else None
+            gate.record(key.item_id, key.trial, _primary(plan, records[key]), incumbent)
+        return gate, list(records.values())
 
     def _certain(self, plan: GatePlan, gate: SequentialGate, records: Sequence[TrialRecord]) -> Reason | None:
         if not plan.policy.stop_when_certain:
@@ -130,7 +138,9 @@ class Decider:
             return Verdict("INCONCLUSIVE", (Reason("undecided", "every trial is done and nothing follows from them"),))
         following = wave + 1
         arms = [arm.arm for arm in plan.arms]
-        shards = plan_shards(pairs, arms, self._settings.shards_per_wave, plan.gate_id, following)
+        # All of them beside the first pairs: what is compared is judged at the same time.
+        again = [key for arm in plan.stored for key in arm.answers()] if wave == 0 else []
+        shards = plan_shards(pairs, arms, self._settings.shards_per_wave, plan.gate_id, following, stored=again)
         self._evidence.write_shards(shards)
         self._evidence.create_text(gate_state_key(plan.gate_id, following), gate.to_json())
         return None
@@ -155,7 +165,9 @@ class Decider:
         """Guards, then what only Langfuse can tell: a verdict stands on evidence that people can look at."""
         today = f"{self._clock.now():%Y-%m-%d}"
         guards = check_guards(plan.policy, plan.items, records, plan.muted, today)
-        verdict = final_verdict(decision, guards)
+        for baseline in baselines_of(plan, records):
+            self._baselines.write(baseline)
+        verdict = final_verdict(decision, (*guards, *plan.notes))
         if verdict.kind == "INCONCLUSIVE":
             return verdict
         trouble = self._dataset_changed(plan) or self._scores_missing(records)
@@ -175,7 +187,8 @@ class Decider:
         )
 
     def _scores_missing(self, records: Sequence[TrialRecord]) -> Reason | None:
-        scored = [record for record in records if record.scores]
+        # What was judged again has its trace in the gate that invoked it, and its new scores here alone.
+        scored = [record for record in records if record.scores and not record.stored_from]
         untraced = [record.key for record in scored if not record.trace_id]
         if untraced:
             return Reason("evidence_missing", f"{len(untraced)} scored trials have no trace: {_names(untraced)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from flywheel.domain.annotation import Annotation, dump_annotation, load_annotation
 from flywheel.domain.gate import Reason, Verdict
-from flywheel.domain.outcome import TrialKey, TrialRecord, load_records
+from flywheel.domain.outcome import TrialKey, TrialRecord, dump_records, load_records
 from flywheel.domain.plan import GatePlan, Shard, dump_plan, dump_shard, load_plan, load_shard
 from flywheel.errors import InvalidRequestError, NotFoundError
 from flywheel.ports import ObjectStore
@@ -41,6 +41,11 @@ def checkpoint_key(gate_id: str, key: str) -> str:
 
 def result_key(gate_id: str, key: str) -> str:
     return f"gates/{gate_id}/results/{key}.json"
+
+
+def stored_key(gate_id: str, file: str) -> str:
+    """Key of stored answers that the gate judges again; `file` is the `StoredArm`'s."""
+    return f"gates/{gate_id}/stored/{file}.json"
 
 
 def verdict_key(gate_id: str) -> str:
@@ -130,11 +135,14 @@ class GateEvidence:
         read = _at_once(self._store.read, [shard_key(gate_id, key) for key in self.shard_keys(gate_id, wave)])
         return [line for shard in map(load_shard, read) for line in shard.lines]
 
-    def results(self, gate_id: str, wave: int | None = None) -> tuple[list[TrialRecord], list[str]]:
-        """Give the records of one wave (None: of all), in shard order, and the keys of results that are missing."""
+    def results(self, gate_id: str, through: int | None = None) -> tuple[list[TrialRecord], list[str]]:
+        """Give the records of all waves up to `through` (None: of all there are), and the keys of missing results."""
         records: list[TrialRecord] = []
         missing: list[str] = []
-        keys = [result_key(gate_id, key) for key in self.shard_keys(gate_id, wave)]
+        names = self.shard_keys(gate_id)
+        if through is not None:
+            names = [name for name in names if int(name.partition("-")[0]) <= through]
+        keys = [result_key(gate_id, name) for name in names]
         for key, body in zip(keys, _at_once(self._found, keys), strict=True):
             if body is None:
                 missing.append(key)
@@ -147,6 +155,14 @@ class GateEvidence:
             return self._store.read(key)
         except NotFoundError:
             return None
+
+    def write_stored(self, gate_id: str, file: str, records: Sequence[TrialRecord]) -> None:
+        """Copy stored answers into the gate's own evidence, once: `file` is named after what they are."""
+        self._store.create(stored_key(gate_id, file), dump_records(records).encode())
+
+    def stored(self, gate_id: str, file: str) -> list[TrialRecord]:
+        """Raise `NotFoundError` when there is no such copy."""
+        return load_records(self._store.read(stored_key(gate_id, file)).decode())
 
     def write_verdict(self, gate_id: str, verdict: Verdict) -> Verdict:
         """Write the verdict once; give the verdict that stands."""

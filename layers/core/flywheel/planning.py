@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from flywheel.baselines import Baselines
+from flywheel.domain.baselines import stored_facts, tool_hash
 from flywheel.domain.candidate import Candidate
 from flywheel.domain.gate import Verdict
 from flywheel.domain.golden import GoldenItem, dataset_hash
@@ -29,6 +31,7 @@ from flywheel.ports import (
     ReleaseStore,
     Settings,
 )
+from flywheel.stored_arms import Comparison, StoredAnswers, StoredArms
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Planner:
         prompts: PromptStore,
         parameters: Settings,
         evidence: GateEvidence,
+        baselines: Baselines,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -68,6 +72,7 @@ class Planner:
             prompts=prompts,
             parameters=parameters,
         )
+        self._stored = StoredArms(baselines, releases)
         self._evidence = evidence
         self._clock = clock
 
@@ -92,7 +97,10 @@ class Planner:
         try:
             plan = self._evidence.planned(trigger.gate_id)
             if plan is None:
-                plan = self._evidence.write_plan(self._make_plan(trigger))
+                plan, stored = self._make_plan(trigger)
+                for answers in stored:
+                    self._evidence.write_stored(plan.gate_id, answers.arm.file, answers.records)
+                plan = self._evidence.write_plan(plan)
             arms: dict[Arm, GateArm] = {arm.arm: row.arms.get(arm.arm, GateArm(arm.runtime_name)) for arm in plan.arms}
             digest = plan.arms[0].candidate.image_digest
             self._gates.describe(trigger.gate_id, digest=digest, tag=trigger.tag, arms=arms)
@@ -102,9 +110,10 @@ class Planner:
             self._evidence.write_verdict(trigger.gate_id, Verdict("INCONCLUSIVE", (refused.reason,)))
             self._gates.refuse(trigger.gate_id, [refused.reason.code])
             return PlanReply(action="refused", gate_id=trigger.gate_id), str(refused)
-        return self._reply(plan), f"{len(plan.items)} items, {len(plan.arms)} arms"
+        said = [f"{len(plan.items)} items", f"{len(plan.arms)} arms", *(f"stored {arm.arm}" for arm in plan.stored)]
+        return self._reply(plan), ", ".join(said + [note.code for note in plan.notes])
 
-    def _make_plan(self, trigger: GateTrigger) -> GatePlan:
+    def _make_plan(self, trigger: GateTrigger) -> tuple[GatePlan, tuple[StoredAnswers, ...]]:
         head = self._releases.head()
         candidate, revision = self._inputs.candidate(trigger, head)
         policy = self._inputs.policy()
@@ -113,12 +122,30 @@ class Planner:
         if trigger.item_ids is not None:
             items = _chosen(items, trigger.item_ids)
             policy = replace(policy, minimum_items=min(policy.minimum_items, max(1, len(items))))
+        # Comparing a configuration with itself would only cost money.
+        own = head.release is not None and head.release.candidate.candidate_id == candidate.candidate_id
+        incumbent = None if own else head.release
+        judge = judge_spec(self._settings.judge_model_id, policy.choice_scores)
+        whole = dataset_hash(snapshot.items)
+        tools = tool_hash(self._settings.mcp_url)
+        averaged = gate_items(policy, items)
+        stored = self._stored.choose(
+            Comparison(
+                candidate_id=candidate.candidate_id,
+                incumbent=incumbent,
+                policy=policy,
+                items=tuple(item for item in items if item.item_id in averaged),
+                dataset_hash=whole,
+                judge_version=judge.version,
+                tool_hash=tools,
+            ),
+            self._inputs.anchor(),
+        )
         arms: list[tuple[Arm, Candidate]] = [("candidate", candidate)]
-        if head.release is not None and head.release.candidate.candidate_id != candidate.candidate_id:
-            # Comparing a configuration with itself would only cost money.
-            arms.append(("incumbent", head.release.candidate))
+        if incumbent is not None and not any(answers.arm.arm == "incumbent" for answers in stored.answers):
+            arms.append(("incumbent", incumbent.candidate))
         environment = self._settings.environment
-        return GatePlan(
+        plan = GatePlan(
             gate_id=trigger.gate_id,
             environment=environment,
             trigger=Trigger(trigger.source, trigger.event_id, trigger.requested_at.isoformat(), trigger.tag),
@@ -127,9 +154,9 @@ class Planner:
             policy=policy,
             dataset_name=self._settings.dataset_name,
             dataset_version=snapshot.version.astimezone(UTC).isoformat(),
-            dataset_hash=dataset_hash(snapshot.items),
+            dataset_hash=whole,
             items=items,
-            judge=judge_spec(self._settings.judge_model_id, policy.choice_scores),
+            judge=judge,
             seed=int(hashlib.sha256(trigger.gate_id.encode()).hexdigest()[:8], 16),
             muted=self._inputs.muted(),
             # A gate over part of the dataset shows something; it is no reason to change production.
@@ -137,7 +164,12 @@ class Planner:
             annotate=trigger.annotate,
             revision=revision,
             concurrency=self._settings.concurrency,
+            tool_hash=tools,
+            release_no=self._stored.known_release(candidate.candidate_id),
+            stored=tuple(answers.arm for answers in stored.answers),
+            notes=stored.notes,
         )
+        return plan, stored.answers
 
     def _check(self, plan: GatePlan, trigger: GateTrigger) -> None:
         """Refuse what the policy's caps do not allow; the day's count comes late, so that a refused gate costs none."""
@@ -207,4 +239,5 @@ def _estimated_usd(plan: GatePlan) -> float:
         trials_per_arm=sum(trials.values()),
         facts=sum(len(item.response_facts) * trials.get(item.item_id, 0) for item in plan.items),
         judge_model=plan.judge.model_id,
+        stored_facts=stored_facts(plan.items, plan.stored),
     ).usd

@@ -15,6 +15,7 @@ from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundErro
 from flywheel.events import PRODUCTION, GateTrigger, PromptVersion
 from flywheel.ports import DatasetSnapshot, DatasetStore, Head, ImageRegistry, PromptStore, Settings
 from flywheel.runtimes import Surroundings, runtime_environment
+from flywheel.stored_arms import ANCHOR_SETTING, AnchorSetting, parse_anchor
 
 _MUTES: TypeAdapter[list[MutedItem]] = TypeAdapter(list[MutedItem])
 
@@ -131,6 +132,15 @@ class PlanInputs:
         except ValidationError as error:
             raise RefusedError(
                 "invalid_mutes", f"the SSM parameter 'mutes' is invalid: {first_problems(error)}"
+            ) from error
+
+    def anchor(self) -> AnchorSetting:
+        try:
+            return parse_anchor(self._parameters.text(ANCHOR_SETTING))
+        except InvalidRequestError as error:
+            raise RefusedError(
+                "invalid_anchor",
+                f"the SSM parameter 'anchor' is invalid: {error}; `flywheel gate anchor --oldest` corrects it",
             ) from error
 
     def snapshot(self) -> DatasetSnapshot:

@@ -34,6 +34,7 @@ FACTS = StackFacts(
     langfuse_prefix="/langfuse",
     settings_prefix="/flywheel/dev",
     judge_model_id="local.judge",
+    mcp_url="https://mcp.test/mcp",
 )
 GATE_ID = "g-20261123t115900-0123abcd"
 DIGEST = "sha256:" + "a" * 64

@@ -1,5 +1,6 @@
 """Values that the tests of the domain share: small, valid, and to be overridden."""
 
+from flywheel.domain.candidate import Candidate
 from flywheel.domain.golden import GoldenItem, Slice
 from flywheel.domain.outcome import Arm, Stage, TrialError, TrialKey, TrialRecord
 from flywheel.domain.policy import GatePolicy
@@ -47,3 +48,8 @@ def review(
 ) -> Review:
     moment = "2026-11-25T12:00:00+00:00"
     return Review(gate_id, item_id, trial, arm, "t", judge_version, judge, human, chosen, "person-1", moment)
+
+
+def candidate_of(letter: str) -> Candidate:
+    """A configuration that differs from others by its digest alone; `letter` is a hex digit."""
+    return Candidate("111122223333.dkr.ecr.eu-west-1.amazonaws.com/agent", "sha256:" + letter * 64, "acme.large-v1:0")

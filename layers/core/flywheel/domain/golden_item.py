@@ -80,6 +80,11 @@ def item_to_langfuse(item: GoldenItem) -> dict[str, Any]:
     return written
 
 
+def item_hash(item: GoldenItem) -> str:
+    """64 hex digits over the content of one item; any change of any field changes it."""
+    return dataset_hash((item,))
+
+
 def dataset_hash(items: Iterable[GoldenItem]) -> str:
     """64 hex digits over the content of all items; their order does not count, any change of any field does."""
     canonical = sorted(json.dumps(item_to_file(item), sort_keys=True, separators=(",", ":")) for item in items)

@@ -10,7 +10,8 @@ from flywheel.domain.strict import STRICT, first_problems
 from flywheel.errors import InvalidRequestError
 
 type Outcome = Literal["answered", "refused", "errored"]
-type Arm = Literal["candidate", "incumbent"]
+# "anchor" answers from what is stored only; the other two may be invoked.
+type Arm = Literal["candidate", "incumbent", "anchor"]
 type Stage = Literal["deploy", "invoke", "judge"]
 
 
@@ -38,11 +39,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class FactScore:
-    """How the answer covers one expected fact. `choice` is the judge's letter (A-E); `score` is in [0, 1].
-
-    `again` is the letter of a second judgement of the same answer, which measures the judge and changes no score; empty
-    where none was asked for.
-    """
+    """How the answer covers one expected fact. `choice` is the judge's letter (A-E); `score` is in [0, 1]."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -50,7 +47,6 @@ class FactScore:
     choice: str
     score: float
     rationale: str = ""
-    again: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +77,8 @@ class TrialRecord:
 
     `scores` maps a metric's name to [0, 1] and holds only metrics that apply to the item; it is empty when the trial
     errored. `latency_ms` is the agent's own duration (None when it gave none), `cost_usd` follows the price table.
+    `stored_from` is the gate that invoked the agent when this one did not: a stored answer, judged again; duration,
+    usage and cost are then left out, for nothing was spent on them here, and `trace_id` is that of the invocation.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -97,6 +95,7 @@ class TrialRecord:
     latency_ms: int | None = None
     cost_usd: float | None = None
     trace_id: str = ""
+    stored_from: str = ""
 
     def __post_init__(self) -> None:
         if (self.outcome == "errored") != (self.error is not None):

@@ -10,6 +10,7 @@ from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import Arm, TrialKey
 from flywheel.domain.policy import GatePolicy
 from flywheel.domain.strict import STRICT, first_problems
+from flywheel.domain.verdict import Reason
 from flywheel.errors import InvalidRequestError
 
 
@@ -22,6 +23,28 @@ class ArmPlan:
     arm: Arm
     candidate: Candidate
     runtime_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArm:
+    """An arm that is not invoked: its stored answers are judged again beside the candidate's.
+
+    `trials` has for each item the number of its stored answers, `sources` the gates that invoked them, `file` the name
+    of the copy among the gate's own evidence.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    arm: Arm
+    candidate: Candidate
+    release_no: int
+    trials: dict[str, int]
+    sources: tuple[str, ...]
+    file: str
+
+    def answers(self) -> list[TrialKey]:
+        """Every stored answer, item by item; in each item they are counted from 1."""
+        return [TrialKey(item, n, self.arm) for item, count in self.trials.items() for n in range(1, count + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +84,9 @@ class MutedItem:
 class GatePlan:
     """Content of `plan.json`. `incumbent_release`: the release to compare-and-set on; None: first gate ever.
 
-    `concurrency`: most invocations at once, over both arms: what latencies are measured at.
+    `concurrency`: most invocations at once, over both arms: what latencies are measured at. `tool_hash`: SHA-256 of the
+    address of the agent's tools. `release_no`: the release on record that has the candidate's configuration, None when
+    none has. `stored`: arms that are not invoked. `notes`: what the verdict will say for the record.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -83,9 +108,22 @@ class GatePlan:
     annotate: bool = False
     revision: str | None = None
     concurrency: int | None = None
+    tool_hash: str = ""
+    release_no: int | None = None
+    stored: tuple[StoredArm, ...] = ()
+    notes: tuple[Reason, ...] = ()
 
     def arm(self, arm: Arm) -> ArmPlan | None:
         return next((a for a in self.arms if a.arm == arm), None)
+
+    def stored_arm(self, arm: Arm) -> StoredArm | None:
+        return next((a for a in self.stored if a.arm == arm), None)
+
+    @property
+    def judges_production(self) -> bool:
+        """The candidate is what runs in production: there is an incumbent and nothing to compare it with."""
+        compared = self.arm("incumbent") or self.stored_arm("incumbent")
+        return self.incumbent_release is not None and compared is None
 
     def item(self, item_id: str) -> GoldenItem:
         return next(i for i in self.items if i.item_id == item_id)

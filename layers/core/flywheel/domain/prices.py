@@ -73,16 +73,18 @@ def estimate_gate_cost(
     trials_per_arm: int,
     facts: int,
     judge_model: str | None,
+    stored_facts: int = 0,
     trial_usage: Usage = TYPICAL_TRIAL,
     judgement_usage: Usage = TYPICAL_JUDGEMENT,
 ) -> CostEstimate:
     """Cost of a gate if all its trials run.
 
     `arm_models` has the model id of each arm, `trials_per_arm` counts all trials of one arm, `facts` the judgements
-    that those trials need. `judge_model` None: nothing is judged for money.
+    that those trials need. `judge_model` None: nothing is judged for money. `stored_facts` counts the judgements
+    of stored answers.
     """
     arms = list(arm_models)
-    judgements = facts * len(arms)
+    judgements = facts * len(arms) + stored_facts
     costs = {
         (f"arm {n}", model): (trials_per_arm, cost_usd(prices, model, trial_usage)) for n, model in enumerate(arms)
     }

@@ -22,13 +22,20 @@ def must_pass_pairs(policy: GatePolicy, items: Sequence[GoldenItem]) -> list[Pai
 
 
 def plan_shards(
-    pairs: Sequence[Pair], arms: Sequence[Arm], shards_per_wave: int, gate_id: str, wave: int
+    pairs: Sequence[Pair],
+    arms: Sequence[Arm],
+    shards_per_wave: int,
+    gate_id: str,
+    wave: int,
+    *,
+    stored: Sequence[TrialKey] = (),
 ) -> list[Shard]:
     """Spread the pairs of one wave over at most `shards_per_wave` shards; no shard is empty.
 
     Both arms of a pair stand next to each other in one shard, so that a change of the environment hits both alike;
     which arm goes first alternates from pair to pair. Shards differ by at most one pair. A shard's key is
-    `<wave>-<nn>`: the name that its files under shards/, checkpoints/ and results/ share.
+    `<wave>-<nn>`: the name that its files under shards/, checkpoints/ and results/ share. `stored` are answers to be
+    judged again, spread over the shards after the pairs.
 
     Raises:
         ValueError: `shards_per_wave` is below 1, there is no arm, or a pair or an arm comes twice.
@@ -44,4 +51,6 @@ def plan_shards(
     for number, pair in enumerate(pairs):
         turn = arms if (number // count) % 2 == 0 else tuple(reversed(arms))
         lines[number % count] += [TrialKey(pair.item_id, pair.trial, arm) for arm in turn]
+    for number, key in enumerate(stored):
+        lines[number % count].append(key)
     return [Shard(gate_id, f"{wave}-{number:02d}", tuple(part)) for number, part in enumerate(lines)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from flywheel.domain.outcome import Arm
+from flywheel.domain.outcome import Arm, TrialKey, TrialRecord
 from flywheel.domain.plan import GatePlan, Shard, load_shard
 from flywheel.domain.prices import PriceTable, cost_usd
 from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError
@@ -88,6 +88,7 @@ class ShardEvaluator:
             asyncio.to_thread(self._runtime_ids, gate_id),
         )
         self._check_judge(plan)
+        stored = await asyncio.to_thread(self._stored, plan, shard)
         judge = SharedJudgements(JudgeLoadedBeside(lambda: self._load_judge(plan.policy.choice_scores)))
         dataset_id = await asyncio.to_thread(self._dataset_id, langfuse, plan)
         of_arms = experiments(plan, dataset_id=dataset_id, environment=langfuse.environment)
@@ -102,6 +103,7 @@ class ShardEvaluator:
             judge=judge,
             cost=lambda model_id, usage: cost_usd(self._prices, model_id, usage),
             invoke_timeout_s=self._invoke_timeout_s,
+            stored=stored,
         )
         run = ShardRun(shard, runner=runner, store=self._store, limits=self._limits, remaining_s=invocation.remaining_s)
         try:
@@ -118,6 +120,17 @@ class ShardEvaluator:
         if (shard.gate_id, shard.key) != (gate_id, key):
             raise InvalidRequestError(f"{shard_key(gate_id, key)} is the shard {shard.key!r} of gate {shard.gate_id!r}")
         return shard
+
+    def _stored(self, plan: GatePlan, shard: Shard) -> dict[TrialKey, TrialRecord]:
+        """Stored answers that the shard asks for again; of arms that are not invoked."""
+        asked = {line for line in shard.lines if plan.stored_arm(line.arm) is not None}
+        records = (
+            record
+            for arm in plan.stored
+            if any(line.arm == arm.arm for line in asked)
+            for record in self._evidence.stored(plan.gate_id, arm.file)
+        )
+        return {record.key: record for record in records if record.key in asked}
 
     def _runtime_ids(self, gate_id: str) -> dict[Arm, str]:
         row = self._gates.get(gate_id)
@@ -136,6 +149,8 @@ class ShardEvaluator:
         arms: dict[Arm, ArmUnderTest] = {}
         for arm in {line.arm for line in shard.lines}:
             planned = plan.arm(arm)
+            if planned is None and plan.stored_arm(arm) is not None:
+                continue
             if planned is None:
                 raise InvalidRequestError(f"shard {shard.key} names arm {arm!r}, which the plan does not have")
             if arm not in runtime_ids:

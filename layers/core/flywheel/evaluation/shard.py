@@ -102,7 +102,7 @@ class ShardRun:
         resumed = len(self._finished)
         delivery.delivered_earlier(earlier.delivered)
         for done in self._finished.values():
-            if done.record.key not in delivery.delivered:
+            if done.record.key not in delivery.delivered and not self._runner.stored(done.record.key):
                 delivery.add(done)
         checkpoints = asyncio.create_task(self._checkpoint_regularly(delivery))
         try:
@@ -129,6 +129,11 @@ class ShardRun:
         async with self._slots:
             if self._stopped or self._remaining_s() < self._limits.reserve_s:
                 self._stopped = True
+                return
+            if self._runner.stored(key):
+                # Its place is kept while it is judged: a wave has hundreds, and a judge has its own limits. It is a
+                # trace already, of the gate that invoked it.
+                self._finished[key] = await self._runner.judge_again(key)
                 return
             invoked = await self._runner.invoke(key)
         finished = await self._runner.judge(invoked)

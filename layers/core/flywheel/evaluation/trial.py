@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from flywheel.domain.golden_item import GoldenItem
-from flywheel.domain.outcome import Arm, FactScore, TrialError, TrialKey, TrialRecord, Usage
+from flywheel.domain.outcome import Arm, FactScore, Outcome, ToolCall, TrialError, TrialKey, TrialRecord, Usage
 from flywheel.domain.policy import GatePolicy
 from flywheel.domain.scoring import needs_judge, score_trial
 from flywheel.errors import InvalidRequestError
@@ -64,6 +64,7 @@ class TrialRunner:
         judge: Judge,
         cost: Cost,
         invoke_timeout_s: float,
+        stored: Mapping[TrialKey, TrialRecord] | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._gate_id = gate_id
@@ -75,13 +76,18 @@ class TrialRunner:
         self._judge = judge
         self._cost = cost
         self._invoke_timeout_s = invoke_timeout_s
+        self._stored = stored or {}
         self._now_ns = now_ns
+
+    def stored(self, key: TrialKey) -> bool:
+        """The answer is there already: it is judged again, and nothing is invoked or shown as a trace."""
+        return key in self._stored
 
     def check(self, key: TrialKey) -> None:
         """Raise `InvalidRequestError` for a line whose item or arm the plan does not have."""
         if key.item_id not in self._items:
             raise InvalidRequestError(f"the shard names item {key.item_id!r}, which the plan does not have")
-        if key.arm not in self._arms:
+        if key.arm not in self._arms and not self.stored(key):
             raise InvalidRequestError(f"the shard names arm {key.arm!r}, which the plan does not have")
 
     async def invoke(self, key: TrialKey) -> Invoked:
@@ -100,15 +106,39 @@ class TrialRunner:
         if isinstance(answer, TrialError):
             record = TrialRecord(key, "errored", error=answer, trace_id=identity.trace_id(self._gate_id, key))
             return Finished(record, Timings(invoked.started_ns, invoked.answered_ns, invoked.answered_ns))
+        facts, error = await self._judged(item, answer.answer)
+        record = self._record(key, answer, facts, error)
+        return Finished(record, Timings(invoked.started_ns, invoked.answered_ns, self._now_ns()))
+
+    async def judge_again(self, key: TrialKey) -> Finished:
+        """Score a stored answer as if it had just come; what its invocation took and cost is not repeated."""
+        item, was, started_ns = self._items[key.item_id], self._stored[key], self._now_ns()
+        facts, error = await self._judged(item, was.answer)
+        outcome, scores = self._scored(
+            item, was.answer, stop_reason=was.stop_reason, trajectory=was.trajectory, facts=facts, error=error
+        )
+        record = TrialRecord(
+            key,
+            outcome,
+            scores=scores,
+            facts=facts,
+            error=error,
+            answer=was.answer,
+            stop_reason=was.stop_reason,
+            trajectory=was.trajectory,
+            trace_id=was.trace_id,
+            stored_from=was.stored_from,
+        )
+        return Finished(record, Timings(started_ns, started_ns, self._now_ns()))
+
+    async def _judged(self, item: GoldenItem, answer: str) -> tuple[tuple[FactScore, ...], TrialError | None]:
         judgements: list[FactScore | JudgementFailure] = []
-        if needs_judge(item, answer.answer):
-            text = answer.answer[:_LONGEST_ANSWER]
+        if needs_judge(item, answer):
+            text = answer[:_LONGEST_ANSWER]
             judgements = await asyncio.gather(
                 *(self._judge.judge(item.question, fact, text) for fact in item.response_facts)
             )
-        facts = tuple(judged for judged in judgements if isinstance(judged, FactScore))
-        record = self._record(key, answer, facts, _judge_error(item, judgements))
-        return Finished(record, Timings(invoked.started_ns, invoked.answered_ns, self._now_ns()))
+        return tuple(judged for judged in judgements if isinstance(judged, FactScore)), _judge_error(item, judgements)
 
     def stop_session(self, key: TrialKey) -> bool:
         """End the trial's session, so that it costs nothing any more."""
@@ -147,17 +177,10 @@ class TrialRunner:
         error: TrialError | None,
     ) -> TrialRecord:
         usage, trajectory = answer.tokens(), answer.tool_calls()
-        if error is None:
-            outcome, scores = score_trial(
-                self._items[key.item_id],
-                self._policy,
-                answer=answer.answer,
-                stop_reason=answer.stop_reason,
-                trajectory=trajectory,
-                facts=facts,
-            )
-        else:
-            outcome, scores = "errored", {}
+        item = self._items[key.item_id]
+        outcome, scores = self._scored(
+            item, answer.answer, stop_reason=answer.stop_reason, trajectory=trajectory, facts=facts, error=error
+        )
         return TrialRecord(
             key,
             outcome,
@@ -171,6 +194,22 @@ class TrialRunner:
             latency_ms=answer.latency_ms,
             cost_usd=self._cost(answer.model_id or self._arms[key.arm].model_id, usage),
             trace_id=identity.trace_id(self._gate_id, key),
+        )
+
+    def _scored(
+        self,
+        item: GoldenItem,
+        answer: str,
+        *,
+        stop_reason: str,
+        trajectory: tuple[ToolCall, ...],
+        facts: tuple[FactScore, ...],
+        error: TrialError | None,
+    ) -> tuple[Outcome, dict[str, float]]:
+        if error is not None:
+            return "errored", {}
+        return score_trial(
+            item, self._policy, answer=answer, stop_reason=stop_reason, trajectory=trajectory, facts=facts
         )
 
 

@@ -13,7 +13,6 @@ from flywheel.domain.verdict import Reason, Verdict
 from flywheel.report.estimates import read_decision
 from flywheel.report.failures import failed_items
 from flywheel.report.figures import arm_figures, differences, error_rows, metric_rows, money, named
-from flywheel.report.judge_check import read_judge
 from flywheel.report.model import (
     SCHEMA_VERSION,
     Deployment,
@@ -71,12 +70,7 @@ def build_report(
         environment=plan.environment,
         verdict=verdict.kind,
         headline=shorten(headline(verdict), REASON_TEXT),
-        # An incumbent without an arm of its own is the candidate itself.
-        meaning=meaning(
-            verdict.kind,
-            promoted=promoted,
-            of_production=plan.incumbent_release is not None and plan.arm("incumbent") is None,
-        ),
+        meaning=meaning(verdict.kind, promoted=promoted, of_production=plan.judges_production),
         next_step=next_step(verdict, promoted=promoted),
         reasons=tuple(map(_reason_row, verdict.against)),
         notes=tuple(map(_reason_row, verdict.notes)),
@@ -111,7 +105,6 @@ def build_report(
         concurrency=plan.concurrency,
         cost_budget_usd=plan.policy.cost_per_item_usd,
         decision=read_decision(verdict, plan.policy, money=money(figures)),
-        judge=read_judge(verdict.estimates),
         reliability=reliability_rows(plan, distinct),
         items_below_n=below_n,
         items_below_n_omitted=below_n_omitted,

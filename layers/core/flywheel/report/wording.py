@@ -76,6 +76,12 @@ _WORDINGS = {
     "undecided": Wording("Undecided", "The evidence does not settle it either way. " + _RUN_AGAIN),
     "must_pass_muted": Wording("A muted regression test failed", "Nothing now; it counts again after its date."),
     "cost_unknown": Wording("The cost is not known", "Add the model to `prices.json` so that its budget is checked."),
+    "incumbent_rerun": Wording(
+        "Production answered again", "Nothing now: its stored answers could not be used, the message says why."
+    ),
+    "anchor_unavailable": Wording(
+        "No anchor", "Slow decline over many releases is not seen: `flywheel gate anchor` shows and moves the anchor."
+    ),
     "cost_cap": Wording("Too expensive to start", "See `flywheel gate plan`; raise usd_per_gate or use fewer items."),
     "gates_per_day": Wording("Too many gates today", "Wait for the next UTC day, or raise gates_per_day."),
     "image_not_found": Wording("The image is not there", "Push it first: `flywheel push`."),
@@ -89,6 +95,7 @@ _WORDINGS = {
     ),
     "invalid_agent_settings": Wording("The agent's settings are invalid", "Correct the SSM parameter `agent`."),
     "invalid_mutes": Wording("The mutes are invalid", "Correct the SSM parameter `mutes`."),
+    "invalid_anchor": Wording("The anchor is invalid", "Correct it: `flywheel gate anchor --oldest`."),
     "dataset_missing": Wording("The dataset is missing", "Import it: `flywheel dataset import FILE`."),
     "dataset_invalid": Wording("The dataset is invalid", "Correct the item in Langfuse, then start the gate again."),
     "unknown_items": Wording("Items are not known", "`flywheel dataset list` shows what there is."),
