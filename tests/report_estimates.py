@@ -121,3 +121,22 @@ def _claim(  # noqa: PLR0917 - sample data
         "refuting_evidence": against,
         "refuting_needed": 150.0 if where and against < 60 else 20.0,
     }
+
+
+def judge(*, reviews: int = 64, repeats: int = 20, human: bool = True) -> dict[str, Any]:
+    """What is known of the judge."""
+    difference = {"mean": -0.021, "low": -0.094, "high": 0.052, "by": "pairs", "reviewed": 40, "scored": 200}
+    return {
+        "version": "j-8d0c1f",
+        "model": "openai.gpt-oss-120b-1:0",
+        "repeats": repeats,
+        "agreed": max(0, repeats - 1),
+        "self_agreement": {"value": 0.95, "low": 0.764, "high": 0.991} if repeats else None,
+        "reviews": reviews,
+        "random": reviews // 2,
+        "agreement": {"value": 0.9, "low": 0.8, "high": 0.95} if reviews else None,
+        "kappa": {"value": 0.71, "low": 0.55, "high": 0.83} if reviews else None,
+        "checked": reviews >= 30,
+        "judged_difference": -0.012 if human else None,
+        "human_difference": difference if human and reviews else None,
+    }

@@ -17,7 +17,7 @@ from flywheel.domain.plan import ArmPlan, GatePlan, JudgeSpec, MutedItem, Trigge
 from flywheel.domain.policy import load_default_policy
 from flywheel.domain.verdict import Reason, Verdict
 from flywheel.report import Deployment, Promotion, Report, build_report, render_html
-from tests.report_estimates import estimates
+from tests.report_estimates import estimates, judge
 
 STARTED = datetime(2026, 11, 23, 7, 12, 3, tzinfo=UTC)
 STAND_INS = (
@@ -210,7 +210,7 @@ def passing() -> Report:
     """PASS against an incumbent and the anchor, promoted; ended early. Three trials an item."""
     plan = gate_plan()
     promotion = Promotion("promoted", endpoint="production", runtime_version="18")
-    verdict = Verdict("PASS", (), estimates(anchor=True))
+    verdict = Verdict("PASS", (), estimates(anchor=True) | {"judge": judge()})
     return _report(plan, _records(plan, Behaviour(poor=0.06), trials=3), verdict, promoted=True, promotion=promotion,
                    took_s=52.4)  # fmt: skip
 
@@ -225,7 +225,8 @@ def point_estimate() -> Report:
 def undecided() -> Report:
     """INCONCLUSIVE: the cap was reached with two claims open; it took more than the fixed design."""
     plan = gate_plan(tag="wobbly")
-    told = estimates(pairs=747, drift=-0.055, state="open", points=120, missing=True,
+    told = {"judge": judge(reviews=12, repeats=0, human=False)}
+    told |= estimates(pairs=747, drift=-0.055, state="open", points=120, missing=True,
                      slice_states=("certified", "small", "open"))  # fmt: skip
     told["slices"]["edge_case"]["certified_in"] = "(small slices)"
     reason = Reason("undecided", "all 747 pairs are used: the mean and slice adversarial are open", "correctness")
@@ -348,6 +349,7 @@ def _hostile_estimates() -> dict[str, object]:
     """Estimates that can be read, with texts that try to break the page and figures beyond every axis."""
     told = estimates(pairs=9, points=9, missing=True)
     told["metric"] = HOSTILE_TEXTS[1]
+    told["judge"] = judge() | {"version": HOSTILE_TEXTS[0], "model": HOSTILE_TEXTS[3]}
     told["path"] = [[n, -50.0 + n, -1e300, 1e300] for n in range(9)]
     told["slices"] = {
         text: told["slices"]["edge_case"] | {"certified_in": text[::-1], "state": state}

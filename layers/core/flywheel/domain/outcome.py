@@ -39,7 +39,11 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class FactScore:
-    """How the answer covers one expected fact. `choice` is the judge's letter (A-E); `score` is in [0, 1]."""
+    """How the answer covers one expected fact. `choice` is the judge's letter (A-E); `score` is in [0, 1].
+
+    `again` is the letter of a second judgement of the same answer, which measures the judge and changes no score; empty
+    where none was asked for.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -47,6 +51,7 @@ class FactScore:
     choice: str
     score: float
     rationale: str = ""
+    again: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from flywheel.domain.verdict import Reason, Verdict
 from flywheel.report.estimates import read_decision
 from flywheel.report.failures import failed_items
 from flywheel.report.figures import arm_figures, differences, error_rows, metric_rows, money, named
+from flywheel.report.judge_check import read_judge
 from flywheel.report.model import (
     SCHEMA_VERSION,
     Deployment,
@@ -105,6 +106,7 @@ def build_report(
         concurrency=plan.concurrency,
         cost_budget_usd=plan.policy.cost_per_item_usd,
         decision=read_decision(verdict, plan.policy, money=money(figures)),
+        judge=read_judge(verdict.estimates),
         reliability=reliability_rows(plan, distinct),
         items_below_n=below_n,
         items_below_n_omitted=below_n_omitted,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from flywheel.domain.outcome import Arm, Stage
 from flywheel.domain.verdict import VerdictKind
 from flywheel.report.decision import Decision
+from flywheel.report.judge_check import JudgeCheck
 from flywheel.report.steadiness import ItemTrials, ReliabilityRow
 
 # 2: what the sequential decision rests on (`decision`), reliability per slice and item, the judge as an instrument.
@@ -215,7 +216,8 @@ class Report:
 
     `reasons` speak against the verdict being a PASS, `notes` are for the record. `concurrency` is how many invocations
     ran at once at most while the latencies were measured; None: not stated (an older gate). `decision` None: nothing
-    was decided in sequence (an older gate, or one that broke before a pair was asked). `items_below_n`: items of which
+    was decided in sequence (an older gate, or one that broke before a pair was asked). `judge` None: the judge was not
+    measured. `items_below_n`: items of which
     the candidate did not pass every trial; `unstable`: those that pass and fail in both arms.
     """
 
@@ -259,6 +261,7 @@ class Report:
     concurrency: int | None
     cost_budget_usd: float | None
     decision: Decision | None
+    judge: JudgeCheck | None
     reliability: tuple[ReliabilityRow, ...]
     items_below_n: tuple[ItemTrials, ...]
     items_below_n_omitted: int

@@ -30,7 +30,7 @@ from flywheel.report.plots import (
     seconds,
 )
 from flywheel.report.text import showable
-from flywheel.report.words import MINUS, after, evidence_text, signed
+from flywheel.report.words import MINUS, after, evidence_text, figure_text, interval_text, signed
 
 TABLE_ROWS = 200
 SHOWN_CLAIMS = 12
@@ -71,6 +71,8 @@ def _environment() -> Environment:
         path_height=path_plot.HEIGHT,
         marks_at=path_plot.MARKS_AT,
         bar_width=BAR_WIDTH,
+        figure_text=figure_text,
+        interval_text=interval_text,
     )
     return environment
 

@@ -25,3 +25,8 @@ def evidence_text(value: float) -> str:
     if value >= 100:  # noqa: PLR2004 - three digits say enough
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def figure_text(value: float, low: float, high: float) -> str:
+    """A figure that has no sign: `0.71 (0.55 to 0.83)`."""
+    return f"{value:.2f} ({low:.2f} to {high:.2f})".replace("-", MINUS)
