@@ -13,6 +13,7 @@ from flywheel.adapters.agentcore import AgentCoreRuntimes
 from flywheel.adapters.awserrors import THROTTLED, translated
 from flywheel.adapters.langfuse import LangfuseApi, LangfuseCredentials
 from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
+from flywheel.adapters.langfuse_queues import LangfuseReviewQueue
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.errors import FlywheelError, TransientError
 
@@ -82,7 +83,15 @@ class StepFunctionsExecutions:
 
 
 def golden_dataset(prefix: str) -> LangfuseDatasetStore:
-    """The dataset store of the Langfuse that the stack itself uses: its credentials are read from SSM."""
+    return LangfuseDatasetStore(langfuse_api(prefix))
+
+
+def review_queue(prefix: str) -> LangfuseReviewQueue:
+    return LangfuseReviewQueue(langfuse_api(prefix))
+
+
+def langfuse_api(prefix: str) -> LangfuseApi:
+    """The Langfuse that the stack itself uses: its credentials are read from SSM."""
     settings = SsmSettings.from_prefix(prefix)
     try:
         credentials = LangfuseCredentials(
@@ -92,7 +101,7 @@ def golden_dataset(prefix: str) -> LangfuseDatasetStore:
         )
     except ValueError as error:
         raise CommandError(f"SSM {prefix}: {error}") from error
-    return LangfuseDatasetStore(LangfuseApi(credentials))
+    return LangfuseApi(credentials)
 
 
 def live_digest(runtime_name: str, endpoint_name: str) -> str | None:

@@ -23,6 +23,8 @@ _REQUIRED = {
     "langfuse_prefix": "LangfuseParameterPrefix",
     "settings_prefix": "SettingsPrefix",
 }
+# The template's default, for a stack that is older than this parameter.
+_REVIEW_QUEUE = "flywheel gate reviews"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class StackFacts:
     settings_prefix: str
     judge_model_id: str | None = None
     mcp_url: str | None = None
+    review_queue: str = _REVIEW_QUEUE
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Self:
@@ -58,6 +61,7 @@ class StackFacts:
             **values,
             judge_model_id=parameters.get("JudgeModelId") or None,
             mcp_url=parameters.get("McpUrl") or None,
+            review_queue=parameters.get("ReviewQueueName") or _REVIEW_QUEUE,
         )
 
 

@@ -30,6 +30,9 @@ def start(
     image: Annotated[str, typer.Option(help="Image URI, digest or tag; or `production`, what runs there now.")],
     prompt: Annotated[str | None, typer.Option(help="Prompt in Langfuse, `name:version`.")] = None,
     promote: Annotated[bool, typer.Option(help="Put it into production if it passes.")] = True,
+    annotate: Annotated[
+        bool, typer.Option("--annotate", help="Unless it passes, ask people about the answers that decided it.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Watch it until its verdict.")] = False,
     timeout: Timeout = 1800,
     as_json: JsonFlag = False,
@@ -41,7 +44,7 @@ def start(
     from cli import gate_start, gate_watch  # noqa: PLC0415 - what `--help` does not need
 
     session: Session = ctx.obj
-    requested = gate_start.request_gate(session, image, prompt=prompt, promote=promote)
+    requested = gate_start.request_gate(session, image, prompt=prompt, promote=promote, annotate=annotate)
     if wait:
         raise typer.Exit(gate_watch.watch(session, requested.gate_id, timeout_s=timeout, as_json=as_json))
     if as_json:
@@ -138,6 +141,25 @@ def report(
         print(page)
     if sys.stdout.isatty() if open_it is None else open_it:
         typer.launch(page.resolve().as_uri())
+
+
+@app.command()
+def annotate(ctx: typer.Context, gate_id: GateId = "latest", as_json: JsonFlag = False) -> None:
+    """Ask people about the answers that decided a gate, in an annotation queue of Langfuse; each is asked about once.
+
+    Of a gate that passed, a random share is asked about: it shows how far the judge can be trusted.
+
+    Example: `flywheel gate annotate latest`
+    """
+    from cli import gate_reviews, gate_view  # noqa: PLC0415 - what `--help` does not need
+
+    session: Session = ctx.obj
+    row = gate_view.find_gate(session, gate_id)
+    asked = gate_reviews.annotate(session, row)
+    if as_json:
+        print(json.dumps(gate_reviews.annotation_to_dict(row.gate_id, asked), indent=1, ensure_ascii=False))
+    else:
+        gate_reviews.print_annotation(Console(), row.gate_id, asked)
 
 
 @app.command()

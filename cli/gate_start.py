@@ -7,7 +7,9 @@ from cli.session import Session
 from flywheel.events import GateTrigger, NotForUs, parse_trigger
 
 
-def request_gate(session: Session, image: str, *, prompt: str | None, promote: bool) -> GateTrigger:
+def request_gate(
+    session: Session, image: str, *, prompt: str | None, promote: bool, annotate: bool = False
+) -> GateTrigger:
     """Check the request as the gate itself will read it, then send it.
 
     Raises:
@@ -17,6 +19,8 @@ def request_gate(session: Session, image: str, *, prompt: str | None, promote: b
     # EventBridge keeps whole seconds, and the gate's id is made of this time.
     now = session.clock.now().replace(microsecond=0)
     detail = {"version": 1, "request_id": str(uuid.uuid4()), "image": image, "reason": "cli", "promote": promote}
+    if annotate:
+        detail["annotate"] = True
     if prompt is not None:
         detail["prompt"] = _prompt(prompt)
     event = {"id": detail["request_id"], "time": now.isoformat(), "detail-type": "GateRequested", "detail": detail}

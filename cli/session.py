@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         ObjectStore,
         Release,
         ReleaseStore,
+        ReviewLedger,
+        ReviewQueue,
         RuntimeControl,
     )
     from flywheel.rollback import RollbackPlan
@@ -127,6 +129,18 @@ class Session:
         from cli import aws  # noqa: PLC0415 - boto3
 
         return aws.golden_dataset(self.facts.langfuse_prefix)
+
+    @cached_property
+    def review_queue(self) -> "ReviewQueue":
+        from cli import aws  # noqa: PLC0415 - boto3
+
+        return aws.review_queue(self.facts.langfuse_prefix)
+
+    @cached_property
+    def review_ledger(self) -> "ReviewLedger":
+        from flywheel.adapters.dynamodb_reviews import DynamoDbReviews  # noqa: PLC0415 - boto3
+
+        return DynamoDbReviews.from_table(self.facts.state_table)
 
     @cached_property
     def clock(self) -> "Clock":

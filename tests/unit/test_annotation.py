@@ -124,7 +124,12 @@ def test_while_another_run_queues_the_answers_this_one_waits_and_does_not_interf
 
 
 @pytest.mark.parametrize(
-    "trouble", [TransientError("Langfuse does not answer"), InvalidRequestError("no further queue on this plan")]
+    "trouble",
+    [
+        TransientError("Langfuse does not answer"),
+        InvalidRequestError("no further queue on this plan"),
+        KeyError("a defect of ours"),
+    ],
 )
 def test_a_queue_that_cannot_be_reached_changes_no_verdict_and_is_put_on_record(trouble: Exception) -> None:
     world = small_world()
@@ -143,6 +148,7 @@ def test_a_queue_that_cannot_be_reached_changes_no_verdict_and_is_put_on_record(
     assert world.evidence.verdict(gate) == verdict
 
     world.reviews.before_add = lambda _: None
+    world.clock.advance(600)
     with_hands = world.annotator.annotate(gate, deadline_s=30)
     assert with_hands.state == "queued"
     assert queued(world) == traces(world, gate)

@@ -47,8 +47,9 @@ class Annotator:
             return None
         try:
             return self._annotate(plan, verdict, deadline_s)
-        except FlywheelError as error:
-            failed = Annotation("failed", f"the answers could not be queued for review: {error}")
+        except Exception as error:  # noqa: BLE001 - not even a defect in here may lose the verdict
+            why = str(error) if isinstance(error, FlywheelError) else f"{type(error).__name__}: {error}"
+            failed = Annotation("failed", f"the answers could not be queued for review: {why}")
             standing = self._evidence.annotation(gate_id)
             if standing is not None and standing.state == "queued":  # by somebody else, at the same time
                 return standing

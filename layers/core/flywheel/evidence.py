@@ -1,5 +1,6 @@
 """Where the evidence of a gate lies in the evidence bucket, and how its files are read and written."""
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from flywheel.domain.annotation import Annotation, dump_annotation, load_annotat
 from flywheel.domain.gate import Reason, Verdict
 from flywheel.domain.outcome import TrialKey, TrialRecord, dump_records, load_records
 from flywheel.domain.plan import GatePlan, Shard, dump_plan, dump_shard, load_plan, load_shard
+from flywheel.domain.review import Review, dump_reviews, load_reviews
 from flywheel.errors import InvalidRequestError, NotFoundError
 from flywheel.ports import ObjectStore
 
@@ -70,6 +72,16 @@ def annotation_key(gate_id: str) -> str:
 def reviews_key(judge_version: str, gate_id: str) -> str:
     """Key of what people said of a gate's answers; by judge, because a review measures that instrument only."""
     return f"reviews/{judge_version}/{gate_id}.json"
+
+
+def reviews_copy_key(gate_id: str, text: str) -> str:
+    """Key of the reviews as they were at one time, by their content: Langfuse lets people edit without a trace."""
+    return f"gates/{gate_id}/reviews/{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+
+
+def reviewed_verdict_key(gate_id: str) -> str:
+    """Key of what the gate would say with people's scores in place of the judge's; `verdict.json` stays as it is."""
+    return f"gates/{gate_id}/verdict-reviewed.json"
 
 
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
@@ -194,6 +206,31 @@ class GateEvidence:
 
     def write_annotation(self, gate_id: str, annotation: Annotation) -> None:
         self._store.put(annotation_key(gate_id), dump_annotation(annotation).encode())
+
+    def write_reviews(self, judge_version: str, gate_id: str, reviews: Sequence[Review]) -> str:
+        """Write the newest state, and beside it a copy that stays; give the copy's key."""
+        text = dump_reviews(reviews)
+        copy = reviews_copy_key(gate_id, text)
+        self._store.create(copy, text.encode())
+        self._store.put(reviews_key(judge_version, gate_id), text.encode())
+        return copy
+
+    def reviews(self, judge_version: str, gate_id: str) -> list[Review] | None:
+        """What people said when it was collected last; None: it never was."""
+        try:
+            return load_reviews(self._store.read(reviews_key(judge_version, gate_id)))
+        except NotFoundError:
+            return None
+
+    def write_reviewed_verdict(self, gate_id: str, verdict: Verdict, reviews: str) -> None:
+        """`reviews`: key of the copy of the reviews that it follows from."""
+        body = verdict_to_dict(verdict) | {"reviews": reviews}
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False)
+        self._store.put(reviewed_verdict_key(gate_id), text.encode())
+
+    def reviewed_verdict(self, gate_id: str) -> Verdict | None:
+        data = self.document(reviewed_verdict_key(gate_id))
+        return None if data is None else verdict_from_dict(data)
 
     def create_document(self, key: str, data: dict[str, Any]) -> dict[str, Any]:
         """Write a small JSON document once; give the one that stands."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from flywheel.domain.annotation import failed_note
 from flywheel.domain.gate import Reason, Verdict
 from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.plan import GatePlan
@@ -175,6 +176,8 @@ class Publisher:
         row = settled(row, self._gates, self._releases)
         decided = self._evidence.verdict(gate_id)
         verdict = final_outcome(decided, failure, row.promotion)
+        if decided is not None and (note := self._review_note(gate_id, decided)) is not None:
+            verdict = Verdict(verdict.kind, (*verdict.reasons, note), verdict.estimates)
         if verdict.kind is None:
             raise InvalidRequestError(f"the verdict file of gate {gate_id} holds an open verdict")
         # The record first: whatever happens to the report, the verdict is known.
@@ -196,6 +199,14 @@ class Publisher:
         self._announcer.announce(row, first)
         return PublishReply(
             verdict=row.verdict or verdict.kind or "INCONCLUSIVE", promoted=row.promoted, report_key=key
+        )
+
+    def _review_note(self, gate_id: str, decided: Verdict) -> Reason | None:
+        """That people should have been asked about this gate and were not."""
+        plan = self._evidence.planned(gate_id)
+        wanted = plan is not None and plan.annotate and decided.kind != "PASS"
+        return (
+            failed_note(self._evidence.annotation(gate_id)) if wanted and self._evidence.shard_keys(gate_id) else None
         )
 
     def _report(self, gate_id: str, verdict: Verdict, row: GateRow) -> str | None:

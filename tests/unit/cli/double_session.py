@@ -18,6 +18,7 @@ from flywheel.rollback import RollbackPlan
 from tests.fakes.clock import NOON, FixedClock
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryDatasets, InMemorySettings
+from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
 from tests.fakes.state import InMemoryGates, InMemoryReleases
 
 FACTS = StackFacts(
@@ -102,6 +103,7 @@ class DoubleSession(Session):
         self.rolled_back: list[tuple[RollbackPlan, str, str]] = []
         self.rows, self.store, self.line = InMemoryGates(), InMemoryObjects(), InMemoryReleases()
         self.machine, self.asked = ScriptedExecutions(), RecordedRequests()
+        self.people = InMemoryReviewQueue()
         self.ssm, self.golden = WritableSettings(), WritableDatasets(FACTS.dataset, items)
         # Cached properties: what is set here is what commands find.
         self.__dict__ |= {
@@ -115,6 +117,8 @@ class DoubleSession(Session):
             "settings": self.ssm,
             "dataset": self.golden,
             "clock": self.time,
+            "review_queue": self.people,
+            "review_ledger": InMemoryReviewLedger(),
         }
 
     def sleep(self, seconds: float) -> None:

@@ -9,7 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from flywheel.config import from_env
+from flywheel.domain.annotation import Annotation
 from flywheel.errors import InvalidRequestError
+from flywheel.events import DecideReply
 from tests.fakes.world import World, ecr_event
 
 # A call that fails has nothing to count, which Powertools warns of.
@@ -98,6 +100,27 @@ def test_one_gate_goes_through_all_entries(monkeypatch: pytest.MonkeyPatch) -> N
     stopped = {"detail": {"executionArn": "arn:execution:1", "status": "FAILED"}}
     assert call(entry("retire_candidate"), stopped)["gone"] is True
     assert call(entry("sweep_runtimes"), {}) == {"seen": 0, "swept": [], "kept": [], "refused": []}
+
+
+@pytest.mark.parametrize(("action", "asked"), [("end", 1), ("evaluate", 0), ("promote", 0)])
+def test_people_are_asked_after_a_decision_in_the_time_that_is_left(
+    action: str, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadlines: list[float] = []
+
+    class Parts:
+        def decide(self, gate_id: str, wave: int) -> DecideReply:
+            return DecideReply.model_validate({"action": action, "gate_id": gate_id, "wave": wave})
+
+        def annotate_if_asked(self, _gate_id: str, *, deadline_s: float) -> Annotation:
+            deadlines.append(deadline_s)
+            return Annotation("failed", "Langfuse does not answer")
+
+    monkeypatch.setattr(entry("decide_gate"), "decider", Parts)
+    monkeypatch.setattr(entry("decide_gate"), "annotator", Parts)
+
+    assert call(entry("decide_gate"), {"gate_id": "g-1", "wave": 3})["action"] == action
+    assert deadlines == [50.0] * asked  # of the 60 s that are left of this call
 
 
 @pytest.mark.parametrize("name", FUNCTIONS[:6])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from flywheel.domain.annotation import Annotation
 from flywheel.domain.gate import Reason, Verdict
 from flywheel.errors import DeploymentFailedError, NotFoundError, TransientError
 from flywheel.events import Failure, PublishRequest
@@ -15,7 +16,7 @@ from flywheel.publication import final_outcome
 from flywheel.report.wording import headline, next_step
 from functions.publish_verdict.app import make_render
 from tests.fakes.clock import NOON
-from tests.fakes.world import DIGEST, World, ecr_event
+from tests.fakes.world import DIGEST, World, ecr_event, requested_event
 
 PASS = Verdict("PASS")
 FAIL = Verdict("FAIL", (Reason("minimum", "too low"),))
@@ -97,6 +98,48 @@ def test_a_promotion_that_was_killed_before_its_own_note_is_told_as_what_product
     promotion = world.gates.rows[gate].promotion
     assert promotion is not None
     assert promotion.step == "committed"
+
+
+def test_a_gate_whose_answers_could_not_be_queued_says_so_for_the_record_and_keeps_its_verdict() -> None:
+    world, gate = asked_for_review(FAIL)
+    world.evidence.write_annotation(gate, Annotation("failed", "Langfuse does not answer"))
+    assert world.publisher().publish(gate, None).verdict == "FAIL"
+    row = world.gates.rows[gate]
+    assert (row.against, row.notes) == (("minimum",), ("annotation_failed",))
+
+
+def test_a_decision_that_was_killed_before_it_asked_people_says_so_too() -> None:
+    world, gate = asked_for_review(FAIL)
+    world.publisher().publish(gate, Failure(error="States.Timeout"))
+    assert "annotation_failed" in world.gates.rows[gate].notes
+
+
+@pytest.mark.parametrize(
+    ("verdict", "annotation", "annotate"),
+    [
+        (FAIL, Annotation("queued", "40 answers wait"), True),
+        (FAIL, Annotation("nothing", "no answer has a score"), True),
+        (FAIL, None, False),
+        (PASS, None, True),
+    ],
+)
+def test_nothing_is_said_of_reviews_where_nothing_is_missing(
+    verdict: Verdict, annotation: Annotation | None, *, annotate: bool
+) -> None:
+    world, gate = asked_for_review(verdict, annotate=annotate)
+    if annotation is not None:
+        world.evidence.write_annotation(gate, annotation)
+    world.publisher().publish(gate, None)
+    assert world.gates.rows[gate].notes == ()
+
+
+def asked_for_review(verdict: Verdict, *, annotate: bool = True) -> tuple[World, str]:
+    """A gate that has answered and was decided like this."""
+    world = World()
+    gate = world.plan(requested_event(annotate=annotate))
+    world.evaluate(world.decider.decide(gate, 0))
+    world.evidence.write_verdict(gate, verdict)
+    return world, gate
 
 
 def test_publishing_again_tells_nobody_twice_and_changes_nothing() -> None:

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from flywheel.domain.review_choice import ReviewTask
 from flywheel.domain.strict import STRICT, first_problems
+from flywheel.domain.verdict import Reason
 from flywheel.errors import InvalidRequestError
 
 
@@ -27,6 +28,16 @@ class Annotation:
     def counts(self) -> dict[str, int]:
         """How many answers were chosen for which reason."""
         return dict(Counter(task.chosen for task in self.tasks))
+
+
+def failed_note(annotation: Annotation | None) -> Reason | None:
+    """For the record of a gate whose answers people should have been asked about; None: they were.
+
+    Without an annotation, whoever had to ask did not come to it.
+    """
+    if annotation is None:
+        return Reason("annotation_failed", "the answers were not queued for review: the decision was interrupted")
+    return Reason("annotation_failed", annotation.message) if annotation.state == "failed" else None
 
 
 _ANNOTATION: TypeAdapter[Annotation] = TypeAdapter(Annotation)

@@ -47,7 +47,16 @@ class Reason:
 
 
 # Codes that are put on record and speak against nobody: whoever shows a verdict tells them apart from its reasons.
-NOTES = frozenset({"must_pass_muted", "cost_unknown", "clean_up_failed", "incumbent_rerun", "anchor_unavailable"})
+NOTES = frozenset(
+    {
+        "must_pass_muted",
+        "cost_unknown",
+        "clean_up_failed",
+        "incumbent_rerun",
+        "anchor_unavailable",
+        "annotation_failed",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

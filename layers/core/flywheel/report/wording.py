@@ -108,6 +108,9 @@ _WORDINGS = {
     "execution_aborted": Wording("The gate was stopped", _RUN_AGAIN),
     "execution_timed_out": Wording("The gate ran out of time", _RUN_AGAIN),
     "execution_failed": _BROKEN,
+    "annotation_failed": Wording(
+        "Nobody was asked to review it", "Ask again, the verdict stands: `flywheel gate annotate GATE`."
+    ),
     "clean_up_failed": Wording("A runtime is still being deleted", "Nothing now: the sweep goes on with it."),
 }
 
