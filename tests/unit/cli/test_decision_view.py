@@ -12,6 +12,7 @@ from flywheel.report.decision import Decision
 from flywheel.report.plain import plain
 from tests import report_samples
 from tests.report_estimates import estimates
+from tests.report_gates import gate_plan
 from tests.unit.cli.double_session import GATE_ID, DoubleSession, run
 
 
@@ -64,7 +65,7 @@ def test_a_claim_that_was_not_asked_says_so() -> None:
 
 
 def test_what_was_not_decided_in_sequence_has_no_lines() -> None:
-    plan = report_samples.gate_plan()
+    plan = gate_plan()
     assert decision_of(Verdict("PASS", (), {"method": "point estimate"}), plan) is None
     assert decision_of(Verdict("PASS", (), estimates()), None) is None
 
@@ -88,7 +89,7 @@ def test_show_tells_the_decision_before_there_is_a_report() -> None:
     told = estimates(state="open", missing=True)
     verdict = Verdict("INCONCLUSIVE", (Reason("undecided", "the mean is open"),), told)
     session.store.put(verdict_key(GATE_ID), json.dumps(verdict_to_dict(verdict)).encode())
-    session.store.put(plan_key(GATE_ID), dump_plan(report_samples.gate_plan()).encode())
+    session.store.put(plan_key(GATE_ID), dump_plan(gate_plan()).encode())
     shown = run(session, "gate", "show").stdout
     assert "missing     the mean needs about 210 more pairs" in shown
     assert "420 invocations\n" in shown

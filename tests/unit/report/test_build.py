@@ -13,7 +13,8 @@ from flywheel.report import Report, build_report, render_html, report_to_json
 from flywheel.report.text import TEXT_LIMIT
 from tests import report_samples
 from tests.report_estimates import estimates
-from tests.report_samples import STARTED, gate_plan, golden_items
+from tests.report_gates import gate_plan, golden_items
+from tests.report_samples import STARTED
 
 _PLAN = gate_plan(items=golden_items(6))
 _FIRST = _PLAN.items[0].item_id
