@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flywheel.domain.outcome import TrialRecord
-from flywheel.domain.plan import ArmPlan, GatePlan
+from flywheel.domain.plan import ArmPlan, GatePlan, StoredArm
 from flywheel.domain.reliability import passes, unstable_items
 from flywheel.domain.verdict import Reason, Verdict
+from flywheel.report.decision import StoredAnswers
 from flywheel.report.estimates import read_decision
 from flywheel.report.failures import failed_items
 from flywheel.report.figures import arm_figures, differences, error_rows, metric_rows, money, named
@@ -83,7 +84,7 @@ def build_report(
         started_at=iso(started),
         ended_at=iso(ended),
         duration_s=round(max(0.0, (ended - started).total_seconds()), 3),
-        identities=tuple(_identity(plan, arm) for arm in plan.arms),
+        identities=tuple(_identity(plan, arm) for arm in (*plan.arms, *plan.stored)),
         incumbent_release=plan.incumbent_release,
         deployments=tuple(deployments),
         dataset_name=plan.dataset_name,
@@ -105,7 +106,7 @@ def build_report(
         latency_budget_ms=plan.policy.latency_p95_ms,
         concurrency=plan.concurrency,
         cost_budget_usd=plan.policy.cost_per_item_usd,
-        decision=read_decision(verdict, plan.policy, money=money(figures)),
+        decision=read_decision(verdict, plan.policy, money=money(figures), stored=_stored_answers(plan)),
         judge=read_judge(verdict.estimates),
         reliability=reliability_rows(plan, distinct),
         items_below_n=below_n,
@@ -142,7 +143,12 @@ def _reason_row(reason: Reason) -> ReasonRow:
     )
 
 
-def _identity(plan: GatePlan, arm: ArmPlan) -> Identity:
+def _stored_answers(plan: GatePlan) -> StoredAnswers | None:
+    arm = plan.stored_arm("incumbent")
+    return None if arm is None else StoredAnswers(sum(arm.trials.values()), len(arm.trials), arm.sources)
+
+
+def _identity(plan: GatePlan, arm: ArmPlan | StoredArm) -> Identity:
     it = arm.candidate
     pushed = arm.arm == "candidate"
     return Identity(
@@ -155,6 +161,7 @@ def _identity(plan: GatePlan, arm: ArmPlan) -> Identity:
         revision=plan.revision if pushed else None,
         prompt=None if it.prompt_name is None else f"{it.prompt_name}:{it.prompt_version}",
         parameters={k: shorten(v, REASON_TEXT) if isinstance(v, str) else v for k, v in it.parameters},
+        stored_release=arm.release_no if isinstance(arm, StoredArm) else None,
     )
 
 

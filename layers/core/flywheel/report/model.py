@@ -47,7 +47,10 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which configuration an arm was: the digest decides, `tag` is only what the push called it."""
+    """Which configuration an arm was: the digest decides, `tag` is only what the push called it.
+
+    `stored_release`: the release whose stored answers were judged again; None: the arm was invoked.
+    """
 
     arm: Arm
     candidate_id: str
@@ -58,6 +61,7 @@ class Identity:
     revision: str | None = None
     prompt: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
+    stored_release: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
