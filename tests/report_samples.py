@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import Arm, FactScore, ToolCall, TrialError, TrialKey, TrialRecord
-from flywheel.domain.plan import GatePlan
+from flywheel.domain.plan import GatePlan, StoredArm
 from flywheel.domain.verdict import Reason, Verdict
 from flywheel.report import Deployment, Promotion, Report, build_report, render_html
 from tests.report_estimates import estimates, judge
@@ -76,6 +76,21 @@ def point_estimate() -> Report:
     plan = gate_plan()
     verdict = Verdict("PASS", (), {"method": "point estimate", "pairs": 60})
     return _report(plan, _records(plan, Behaviour(poor=0.06)), verdict, promoted=True)
+
+
+def cached() -> Report:
+    """PASS against stored answers of the incumbent and of the anchor."""
+    base = gate_plan()
+    old = base.arms[1].candidate
+    trials = {i.item_id: 3 for i in base.items if not i.must_pass}
+    sources = ("g-20261119t101500-5b7c1a90", "g-20261121t081003-0d44e2f7")
+    incumbent = StoredArm("incumbent", old, 17, trials, sources, "incumbent.json")
+    plan = replace(base, arms=base.arms[:1], stored=(incumbent, replace(incumbent, arm="anchor", release_no=12)))
+    arms: tuple[Arm, ...] = ("incumbent", "anchor")
+    answers = [r for arm in arms for r in trial_records(plan.items[:-2], arm, Behaviour(), trials=3)]
+    kept = [replace(r, stored_from=sources[0], latency_ms=None, cost_usd=None) for r in answers]
+    told = estimates(design="cached", pairs=66, anchor=True, drift=0.01)
+    return _report(plan, [*_records(plan, Behaviour(poor=0.06)), *kept], Verdict("PASS", (), told), promoted=True)
 
 
 def undecided() -> Report:
@@ -235,7 +250,7 @@ def huge() -> Report:
 
 SAMPLES: dict[str, Callable[[], Report]] = {
     f.__name__: f
-    for f in (passing, point_estimate, undecided, broken_slice, one_look, first_gate, regressed, crashing, slow,
+    for f in (passing, point_estimate, cached, undecided, broken_slice, one_look, first_gate, regressed, crashing, slow,
               never_ready, judge_down, hostile, huge)
 }  # fmt: skip
 

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from flywheel.domain.outcome import FactScore, TrialError, TrialKey, TrialRecord, Usage
+from flywheel.domain.plan import StoredArm
 from flywheel.domain.policy import GatePolicy
 from flywheel.domain.verdict import Reason, Verdict
 from flywheel.report import Report, build_report, render_html, report_to_json
+from flywheel.report.decision import StoredAnswers
 from flywheel.report.text import TEXT_LIMIT
 from tests import report_samples
 from tests.report_estimates import estimates
@@ -160,6 +162,30 @@ def test_the_cost_of_an_invocation_is_known_only_when_it_is_for_every_arm() -> N
     half = _report(ours, _answered(1.0, "incumbent"), verdict=told).decision
     assert half is not None
     assert (half.spent.usd, half.missing[0].usd) == (0.01, None)
+
+
+def test_stored_answers_are_compared_but_count_as_no_invocation() -> None:
+    old = replace(_PLAN.arms[1].candidate, image_digest="sha256:" + "c" * 64)
+    kept = StoredArm("incumbent", old, 16, {_FIRST: 2}, ("g-1", "g-2"), "incumbent.json")
+    anchor = replace(kept, arm="anchor", release_no=3, file="anchor.json")
+    plan = replace(_PLAN, arms=_PLAN.arms[:1], stored=(kept, anchor))
+    answers = [_answered(score, arm, trial=n, stored_from="g-1")
+               for arm in ("incumbent", "anchor") for n, score in ((1, 1.0), (2, 0.0))]  # fmt: skip
+    other = _answered(1.0, item=_PLAN.items[1].item_id)
+    told = Verdict("PASS", (), estimates(design="cached"))
+    report = build_report(plan, [_answered(1.0, cost_usd=0.02), other, *answers], told, promoted=False,
+                          started=STARTED, ended=STARTED)  # fmt: skip
+    assert (report.invocations, report.evaluated_items, [f.arm for f in report.arms]) == (2, 2, ["candidate"])
+    assert [(i.arm, i.stored_release) for i in report.identities] == [
+        ("candidate", None),
+        ("incumbent", 16),
+        ("anchor", 3),
+    ]
+    assert report.stored_arm("incumbent") == StoredAnswers("incumbent", 16, 2, 1, ("g-1", "g-2"))
+    assert [(d.item_id, d.incumbent) for d in report.differences] == [(_FIRST, 0.5)]
+    assert [(r.arm, r.judged) for r in report.reliability if r.slice is None] == [("candidate", 2), ("incumbent", 2)]
+    assert report.decision is not None
+    assert report.decision.spent.usd == 0.02
 
 
 def test_latency_leaves_out_trials_without_a_duration_and_takes_the_nearest_rank() -> None:

@@ -152,6 +152,16 @@ def test_the_first_gate_is_held_against_the_minimum() -> None:
     assert "minimum 0.75</text>" in page
 
 
+def test_a_cached_incumbent_says_what_was_stored_and_from_which_gates() -> None:
+    page, _ = _parsed("cached")
+    card = page[page.index("The incumbent was not asked again") :]
+    assert "174 stored answers of release 17 to 58 items" in card[:400]
+    assert "g-20261119t101500-5b7c1a90" in card[:400]
+    assert "judged again by today&#39;s judge" in card[:700] or "judged again by today's judge" in card[:700]
+    assert "174 stored answers of release 12 to 58 items" in page
+    assert page.count("Not invoked: its stored answers were judged again.") == 2
+
+
 def test_claims_beyond_the_first_are_folded() -> None:
     report = report_samples.passing()
     assert report.decision is not None

@@ -6,6 +6,7 @@ from flywheel.domain.outcome import TrialKey, TrialRecord
 from flywheel.domain.plan import StoredArm
 from flywheel.domain.verdict import Reason, Verdict
 from flywheel.report import Report, build_report, render_html
+from flywheel.report.decision import StoredAnswers
 from tests.report_estimates import estimates
 from tests.report_gates import candidate, gate_plan
 from tests.report_samples import STARTED
@@ -52,9 +53,10 @@ def test_it_says_which_configurations_they_were_and_where_the_answers_come_from(
         ("incumbent", 17),
         ("anchor", 4),
     ]
-    assert it.decision is not None
-    assert it.decision.stored is not None
-    assert (it.decision.stored.trials, it.decision.stored.gates) == (3, ("g-earlier", "g-later"))
+    assert it.stored == (
+        StoredAnswers("incumbent", 17, 3, 1, ("g-earlier", "g-later")),
+        StoredAnswers("anchor", 4, 3, 1, ("g-first",)),
+    )
     assert "meets the policy. It was not put" in it.meaning
 
 

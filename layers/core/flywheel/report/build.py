@@ -61,7 +61,8 @@ def build_report(
         raise ValueError("a report needs times with a zone, such as datetime.now(UTC)")
     distinct = list({r.key: r for r in records}.values())
     arms = tuple(a.arm for a in plan.arms)
-    evaluated = {r.key.item_id for r in distinct}
+    compared: tuple[ArmPlan | StoredArm, ...] = (*plan.arms, *plan.stored)
+    evaluated = {r.key.item_id for r in distinct if not r.stored_from}
     named_items = {item for reason in verdict.reasons for item in reason.items}
     failed, omitted = failed_items(plan, distinct, named_items, trace_url)
     below_n, below_n_omitted = items_below_n(plan, distinct)
@@ -84,7 +85,8 @@ def build_report(
         started_at=iso(started),
         ended_at=iso(ended),
         duration_s=round(max(0.0, (ended - started).total_seconds()), 3),
-        identities=tuple(_identity(plan, arm) for arm in (*plan.arms, *plan.stored)),
+        identities=tuple(_identity(plan, arm) for arm in compared),
+        stored=tuple(map(_stored, plan.stored)),
         incumbent_release=plan.incumbent_release,
         deployments=tuple(deployments),
         dataset_name=plan.dataset_name,
@@ -106,7 +108,7 @@ def build_report(
         latency_budget_ms=plan.policy.latency_p95_ms,
         concurrency=plan.concurrency,
         cost_budget_usd=plan.policy.cost_per_item_usd,
-        decision=read_decision(verdict, plan.policy, money=money(figures), stored=_stored_answers(plan)),
+        decision=read_decision(verdict, plan.policy, money=money(figures)),
         judge=read_judge(verdict.estimates),
         reliability=reliability_rows(plan, distinct),
         items_below_n=below_n,
@@ -143,9 +145,9 @@ def _reason_row(reason: Reason) -> ReasonRow:
     )
 
 
-def _stored_answers(plan: GatePlan) -> StoredAnswers | None:
-    arm = plan.stored_arm("incumbent")
-    return None if arm is None else StoredAnswers(sum(arm.trials.values()), len(arm.trials), arm.sources)
+def _stored(arm: StoredArm) -> StoredAnswers:
+    gates, _ = named(arm.sources)
+    return StoredAnswers(arm.arm, arm.release_no, sum(arm.trials.values()), len(arm.trials), gates)
 
 
 def _identity(plan: GatePlan, arm: ArmPlan | StoredArm) -> Identity:

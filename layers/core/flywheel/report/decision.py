@@ -7,6 +7,8 @@ Evidence is an e-value: what a bet against a claim's opposite has made of 1. A c
 from dataclasses import dataclass
 from typing import Literal
 
+from flywheel.domain.outcome import Arm
+
 type Design = Literal["paired", "cached", "one_sample"]
 type ClaimState = Literal["certified", "refuted", "open", "not_asked"]
 type SliceState = Literal["certified", "refuted", "open", "small"]
@@ -113,8 +115,13 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswers:
-    """The incumbent's answers were not asked for again: these were stored, and judged again with the candidate's."""
+    """An arm that was not asked again: so many stored answers to so many items, judged again with the candidate's.
 
+    `gates` are those that had asked for them.
+    """
+
+    arm: Arm
+    release: int
     trials: int
     items: int
     gates: tuple[str, ...]
@@ -146,4 +153,3 @@ class Decision:
     ending: str
     anchor: AnchorEvidence | None = None
     missing: tuple[Missing, ...] = ()
-    stored: StoredAnswers | None = None

@@ -23,7 +23,6 @@ from flywheel.report.decision import (
     SliceEvidence,
     SliceState,
     Spent,
-    StoredAnswers,
 )
 from flywheel.report.figures import Money
 from flywheel.report.text import one_line
@@ -113,13 +112,7 @@ class _Estimates(_Read):
     missing: tuple[_Missing, ...] = ()
 
 
-def read_decision(
-    verdict: Verdict,
-    policy: GatePolicy,
-    *,
-    money: Money = _UNKNOWN,
-    stored: StoredAnswers | None = None,
-) -> Decision | None:
+def read_decision(verdict: Verdict, policy: GatePolicy, *, money: Money = _UNKNOWN) -> Decision | None:
     """The sequential decision behind a verdict; None for a point estimate, or where nothing was estimated."""
     try:
         it = _Estimates.model_validate(verdict.estimates)
@@ -148,7 +141,6 @@ def read_decision(
         if it.anchor
         else None,
         missing=tuple(_missing(found, money.invocation_usd) for found in it.missing),
-        stored=stored if it.design == "cached" else None,
     )
 
 

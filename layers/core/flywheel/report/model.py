@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from flywheel.domain.outcome import Arm, Stage
 from flywheel.domain.verdict import VerdictKind
-from flywheel.report.decision import Decision
+from flywheel.report.decision import Decision, StoredAnswers
 from flywheel.report.judge_check import JudgeCheck
 from flywheel.report.steadiness import ItemTrials, ReliabilityRow
 
@@ -221,8 +221,8 @@ class Report:
     `reasons` speak against the verdict being a PASS, `notes` are for the record. `concurrency` is how many invocations
     ran at once at most while the latencies were measured; None: not stated (an older gate). `decision` None: nothing
     was decided in sequence (an older gate, or one that broke before a pair was asked). `judge` None: the judge was not
-    measured. `items_below_n`: items of which
-    the candidate did not pass every trial; `unstable`: those that pass and fail in both arms.
+    measured. `items_below_n`: items of which the candidate did not pass every trial; `unstable`: those that pass and
+    fail in both arms. `invocations` and `arms` leave out what was `stored`: nobody was asked for it here.
     """
 
     schema_version: int
@@ -243,6 +243,7 @@ class Report:
     ended_at: str
     duration_s: float
     identities: tuple[Identity, ...]
+    stored: tuple[StoredAnswers, ...]
     incumbent_release: int | None
     deployments: tuple[Deployment, ...]
     dataset_name: str
@@ -284,6 +285,9 @@ class Report:
 
     def figures(self, arm: Arm) -> ArmFigures | None:
         return next((f for f in self.arms if f.arm == arm), None)
+
+    def stored_arm(self, arm: Arm) -> StoredAnswers | None:
+        return next((s for s in self.stored if s.arm == arm), None)
 
     def deployment(self, arm: Arm) -> Deployment | None:
         return next((d for d in self.deployments if d.arm == arm), None)

@@ -14,8 +14,12 @@ MOST_ITEMS = 500
 
 
 def reliability_rows(plan: GatePlan, records: Sequence[TrialRecord]) -> tuple[ReliabilityRow, ...]:
-    """A row for each arm that has a judged trial, over all items first, then one for each slice and arm."""
-    judged = {arm.arm: _judged(plan, records, arm.arm) for arm in plan.arms}
+    """A row for each arm that has a judged trial, over all items first, then one for each slice and arm.
+
+    Stored answers of the incumbent count as its trials; the anchor is no arm of this comparison.
+    """
+    compared: tuple[Arm, ...] = ("candidate", "incumbent")
+    judged = {arm: _judged(plan, records, arm) for arm in compared}
     score = plan.policy.must_pass_score
     rows = [_row(arm, None, items, score) for arm, items in judged.items() if items]
     production = {i.item_id for i in plan.items if i.must_pass}
