@@ -24,17 +24,18 @@ def decision_lines(it: dict[str, Any]) -> list[str]:
     """When and why it ended, the difference, each claim with its evidence, and what is missing."""
     spent = it["spent"]
     cost = f", {usd(spent['usd'])}" if spent["usd"] is not None else ""
-    fixed = f"a fixed-size test of the same error rates takes {spent['fixed_invocations']:,}"
+    fixed = ""
+    if spent["fixed_pairs"]:
+        fixed = f"; a fixed-size test of the same error rates takes {spent['fixed_invocations']:,}"
     lines = [
         f"decided     {one_line(it['ending'], _LINE)}",
-        f"pairs       {after(spent['pairs'])}, {spent['invocations']:,} invocations{cost}; {fixed}",
+        f"pairs       {after(spent['pairs'])}, {spent['invocations']:,} invocations{cost}{fixed}",
     ]
     if found := it["difference"]:
         against = "minimum" if it["design"] == "one_sample" else "incumbent"
-        lines.append(
-            f"difference  {interval_text(found['mean'], found['low'], found['high'])}, candidate - {against}, at "
-            f"{it['level'] * 100:g} %"
-        )
+        level = f", at {it['level'] * 100:g} %" if it["level"] else ""
+        told = interval_text(found["mean"], found["low"], found["high"])
+        lines.append(f"difference  {told}, candidate - {against}{level}")
     claims = it["certificates"]
     lines += [_claim(claim) for claim in claims[:MOST_CLAIMS]]
     if len(claims) > MOST_CLAIMS:
@@ -55,4 +56,4 @@ def _claim(it: dict[str, Any]) -> str:
 
 def _missing(it: dict[str, Any]) -> str:
     cost = f", {usd(it['usd'])}" if it["usd"] is not None else ""
-    return f"missing     {one_line(it['message'], _LINE)}: {it['invocations']:,} invocations{cost}"
+    return f"missing     {one_line(it['subject'], _LINE)}: {one_line(it['message'], _LINE)}{cost}"

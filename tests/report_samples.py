@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import Arm, FactScore, ToolCall, TrialError, TrialKey, TrialRecord
@@ -96,10 +97,19 @@ def cached() -> Report:
 def undecided() -> Report:
     """INCONCLUSIVE: the cap was reached with two claims open; it took more than the fixed design."""
     plan = gate_plan(tag="wobbly")
-    told = {"judge": judge(reviews=12, repeats=0, human=False)}
+    told: dict[str, Any] = {"judge": judge(reviews=12, repeats=0, human=False)}
     told |= estimates(pairs=747, drift=-0.055, state="open", points=120, missing=True,
                      slice_states=("certified", "small", "open"))  # fmt: skip
     told["slices"]["edge_case"]["certified_in"] = "(small slices)"
+    told["certificates"].append(
+        told["certificates"][-1]
+        | {
+            "slice": "(small slices)",
+            "state": "certified",
+            "claim": "(small slices) loses less than 0.500",
+            "at_pairs": 310,
+        }
+    )
     reason = Reason("undecided", "all 747 pairs are used: the mean and slice adversarial are open", "correctness")
     records = _records(plan, Behaviour(poor=0.14), trials=2)
     return _report(plan, records, Verdict("INCONCLUSIVE", (reason,), told), took_s=611)

@@ -101,8 +101,9 @@ def test_money_is_what_was_spent_and_an_estimate_for_what_was_not() -> None:
     found = read(estimates(state="open", missing=True), "INCONCLUSIVE", "undecided", Money(3.0, 0.01))
     spent = found.spent
     assert [spent.usd, spent.cap_usd, spent.fixed_usd] == pytest.approx([3.0, 14.94, 3.48])
-    assert [m.invocations for m in found.missing] == [420, 18]
-    assert [m.usd for m in found.missing] == pytest.approx([4.2, 0.18])
+    assert [m.subject for m in found.missing] == ["the mean", "slice adversarial", "the loss against the anchor"]
+    assert [m.invocations for m in found.missing] == [420, 18, None]
+    assert [m.usd for m in found.missing] == [pytest.approx(4.2), pytest.approx(0.18), None]
 
 
 def test_money_that_is_not_known_is_no_zero() -> None:
@@ -128,11 +129,24 @@ def test_a_slice_says_in_which_group_it_was_certified() -> None:
     told = estimates()
     told["slices"]["edge_case"]["certified_in"] = "(small slices)"
     told["slices"]["adversarial"]["certified_in"] = None
-    assert {s.slice: (s.certified_in, s.merged) for s in read(told).slices} == {
-        "happy_path": ("happy_path", False),
-        "edge_case": ("(small slices)", True),
-        "adversarial": ("adversarial", False),
+    told["slices"]["edge_case"]["state"] = "small"
+    together = told["certificates"][-1] | {"slice": "(small slices)", "state": "open", "at_pairs": None}
+    told["certificates"].append(together)
+    assert {s.slice: (s.state, s.group, s.group_state) for s in read(told).slices} == {
+        "happy_path": ("certified", None, None),
+        "edge_case": ("small", "(small slices)", "open"),
+        "adversarial": ("certified", None, None),
     }
+
+
+def test_a_summary_without_confidence_sequences_and_fixed_design_can_be_read() -> None:
+    told = estimates()
+    for name in ("level", "path", "anchor", "fixed_design"):
+        del told[name]
+    told["difference"] = {"mean": 0.01, "pairs": 100}
+    found = read(told)
+    assert (found.level, found.difference, found.path) == (None, None, ())
+    assert (found.spent.fixed_pairs, found.spent.saved) == (0, 0.0)
 
 
 def test_claims_without_a_way_to_be_refuted_can_be_read() -> None:

@@ -67,18 +67,20 @@ def test_a_slice_shows_difference_interval_pairs_and_state_in_words() -> None:
 
 
 def test_a_merged_slice_names_its_group_and_a_small_one_says_that_it_is_only_refuted() -> None:
-    told = estimates(slice_states=("certified", "small", "certified"))
+    told = estimates(slice_states=("small", "small", "certified"))
     told["slices"]["happy_path"]["certified_in"] = "(small slices)"
+    told["slices"]["edge_case"]["certified_in"] = None
+    told["certificates"].append(told["certificates"][-1] | {"slice": "(small slices)"})
     found = read_decision(Verdict("PASS", (), told), GatePolicy())
     assert found is not None
     notes = {row.label: row.note for row in forest(found).rows}
-    assert notes["happy_path"].endswith("certified within (small slices)")
+    assert notes["happy_path"].endswith("small: certified within (small slices)")
     assert notes["edge_case"].endswith("too small to certify, only refuted")
 
 
 def test_a_slice_without_a_scored_pair_has_a_row_and_no_interval() -> None:
     it = decision()
-    bare = SliceEvidence("new", 2, 0, None, None, None, "open", "new")
+    bare = SliceEvidence("new", 2, 0, None, None, None, "open")
     row = next(r for r in forest(replace(it, slices=(*it.slices, bare))).rows if r.label == "new")
     assert (row.mean_x, row.value) == (None, "")
     assert forest_plot(replace(it, slices=(bare,))) is None
@@ -122,6 +124,8 @@ def test_what_it_took_stands_beside_fixed_design_and_cap() -> None:
         ("this gate", "200"), ("fixed-size test", "348"), ("cap", "1,494"),
     ]  # fmt: skip
     assert plot.bars[0].width < plot.bars[1].width < plot.bars[2].width
+    unknown = spent_plot(replace(decision().spent, fixed_pairs=0, fixed_invocations=0))
+    assert [bar.label for bar in unknown.bars] == ["this gate", "cap"]
 
 
 def test_states_are_told_apart_without_colour() -> None:

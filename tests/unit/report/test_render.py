@@ -126,8 +126,9 @@ def test_what_decided_is_told_with_its_evidence_and_what_it_took() -> None:
 def test_an_inconclusive_gate_says_what_is_missing_and_what_it_would_cost() -> None:
     page, _ = _parsed("undecided")
     missing = page[page.index('id="missing"') : page.index('id="decided"')]
-    assert "the mean needs about 210 more pairs" in missing
-    assert re.search(r'data-label="Invocations" class="num">420</td><td data-label="Cost" class="num ">\$\d', missing)
+    assert "about 210 more pairs" in missing
+    assert "more trials would not settle it" in missing
+    assert re.search(r'data-label="Invocations" class="num ">420</td><td data-label="Cost" class="num ">\$\d', missing)
     assert "It took 4.3 times the invocations of a fixed-size test" in page
     assert "A fixed-size test of the same error rates takes" not in page
 
@@ -150,6 +151,7 @@ def test_the_first_gate_is_held_against_the_minimum() -> None:
     page, _ = _parsed("first_gate")
     assert "candidate \N{MINUS SIGN} minimum, pair by pair" in page
     assert "minimum 0.75</text>" in page
+    assert 'data-label="Observed" class="num ">0.811<' in page
 
 
 def test_a_cached_incumbent_says_what_was_stored_and_from_which_gates() -> None:

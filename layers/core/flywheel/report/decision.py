@@ -56,7 +56,11 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class SliceEvidence:
-    """One slice. `small`: too few items for a certificate of its own; `certified_in` names the group that has one."""
+    """One slice. `small`: too few items for a certificate of its own.
+
+    `group` names what it is certified in together with other small slices, `group_state` says whether that is; both are
+    None for a slice by itself, and for a small one that can only be refuted.
+    """
 
     slice: str
     items: int
@@ -65,11 +69,8 @@ class SliceEvidence:
     incumbent: float | None
     difference: Interval | None
     state: SliceState
-    certified_in: str
-
-    @property
-    def merged(self) -> bool:
-        return self.certified_in != self.slice
+    group: str | None = None
+    group_state: ClaimState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,16 @@ class AnchorEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What an undecided gate would still need. `usd` is an estimate; None: the cost of a trial is not known."""
+    """What an undecided gate would still need if it goes on as it did.
+
+    `pairs` and `invocations` None: no number of them seems to settle it. `usd` is an estimate; None: not known.
+    """
 
     certificate: str
     slice: str | None
-    pairs: int
-    invocations: int
+    subject: str
+    pairs: int | None
+    invocations: int | None
     message: str
     usd: float | None = None
 
@@ -97,8 +102,9 @@ class Missing:
 class Spent:
     """What the pairs took, beside their cap and a test of fixed size with the same error rates.
 
-    `saved` is the share of the fixed design's invocations that was not needed; below 0: it took more. The `usd` of
-    cap and fixed design are estimates from what an invocation of this gate cost; None: not known. Judging is in none.
+    `saved` is the share of the fixed design's invocations that was not needed; below 0: it took more. `fixed_pairs` 0:
+    no fixed design was worked out. The `usd` of cap and fixed design are estimates from what an invocation of this gate
+    cost; None: not known. Judging is in none.
     """
 
     pairs: int
@@ -138,7 +144,7 @@ class Decision:
 
     metric: str
     design: Design
-    level: float
+    level: float | None
     limit: float
     slice_limit: float
     minimum: float | None

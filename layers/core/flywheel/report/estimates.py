@@ -5,7 +5,6 @@ what it cannot read is left out of the decision. The whole of them stays in the 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
@@ -41,8 +40,8 @@ class _Read(BaseModel):
 
 class _Interval(_Read):
     mean: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
     pairs: NonNegativeInt
 
 
@@ -87,13 +86,12 @@ class _Fixed(_Read):
 class _Missing(_Read):
     certificate: str
     slice: str | None = None
-    pairs: NonNegativeInt
-    invocations: NonNegativeInt
+    pairs: NonNegativeInt | None = None
+    invocations: NonNegativeInt | None = None
     message: str
 
 
 class _Estimates(_Read):
-    method: Literal["paired e-processes"]
     metric: str
     design: Design
     pairs: NonNegativeInt
@@ -103,12 +101,12 @@ class _Estimates(_Read):
     candidate: _Arm
     incumbent: _Arm | None = None
     difference: _Interval | None = None
-    level: float
+    level: float | None = None
     path: tuple[tuple[NonNegativeInt, float, float, float], ...] = ()
     certificates: tuple[_Certificate, ...] = ()
     slices: dict[str, _Slice] = Field(default_factory=dict)
     anchor: _Anchor | None = None
-    fixed_design: _Fixed
+    fixed_design: _Fixed | None = None
     missing: tuple[_Missing, ...] = ()
 
 
@@ -118,6 +116,7 @@ def read_decision(verdict: Verdict, policy: GatePolicy, *, money: Money = _UNKNO
         it = _Estimates.model_validate(verdict.estimates)
     except ValidationError:
         return None
+    groups = {c.slice: c.state for c in it.certificates if c.slice is not None}
     certificates = tuple(sorted(map(_certificate, it.certificates), key=_deciding))
     one_sample = it.design == "one_sample"
     minimum = policy.minima.get(policy.primary_metric, policy.entry_minimum)
@@ -133,7 +132,7 @@ def read_decision(verdict: Verdict, policy: GatePolicy, *, money: Money = _UNKNO
         difference=_interval(it.difference),
         path=tuple(PathPoint(*point) for point in it.path),
         certificates=certificates,
-        slices=tuple(_slice(name, found) for name, found in it.slices.items()),
+        slices=tuple(_slice(name, found, groups) for name, found in it.slices.items()),
         spent=_spent(it, money),
         settled=_settled(certificates, verdict),
         ending=_ending(it, certificates, verdict),
@@ -145,7 +144,10 @@ def read_decision(verdict: Verdict, policy: GatePolicy, *, money: Money = _UNKNO
 
 
 def _interval(found: _Interval | None) -> Interval | None:
-    return None if found is None else Interval(found.mean, found.low, found.high, found.pairs)
+    """None also for a mean without its confidence sequence: alone it would look more certain than it is."""
+    if found is None or found.low is None or found.high is None:
+        return None
+    return Interval(found.mean, found.low, found.high, found.pairs)
 
 
 def _certificate(found: _Certificate) -> Certificate:
@@ -170,8 +172,9 @@ def _deciding(it: Certificate) -> tuple[int, int]:
     return _ORDER[it.state], at if it.state == "refuted" else -at
 
 
-def _slice(name: str, found: _Slice) -> SliceEvidence:
+def _slice(name: str, found: _Slice, groups: Mapping[str, ClaimState]) -> SliceEvidence:
     label = one_line(name, _NAME)
+    group = None if found.certified_in in (None, name) else found.certified_in
     return SliceEvidence(
         slice=label,
         items=found.items,
@@ -180,7 +183,8 @@ def _slice(name: str, found: _Slice) -> SliceEvidence:
         incumbent=found.incumbent.mean if found.incumbent else None,
         difference=_interval(found.difference),
         state=found.state,
-        certified_in=label if found.certified_in is None else one_line(found.certified_in, _NAME),
+        group=None if group is None else one_line(group, _NAME),
+        group_state=None if group is None else groups.get(group),
     )
 
 
@@ -188,6 +192,7 @@ def _missing(found: _Missing, invocation_usd: float | None) -> Missing:
     return Missing(
         certificate=one_line(found.certificate, _NAME),
         slice=None if found.slice is None else one_line(found.slice, _NAME),
+        subject=_subject(found.certificate, found.slice),
         pairs=found.pairs,
         invocations=found.invocations,
         message=one_line(found.message),
@@ -196,7 +201,7 @@ def _missing(found: _Missing, invocation_usd: float | None) -> Missing:
 
 
 def _spent(it: _Estimates, money: Money) -> Spent:
-    fixed = it.fixed_design.invocations
+    fixed = it.fixed_design.invocations if it.fixed_design else 0
     return Spent(
         pairs=it.pairs,
         invocations=it.invocations,
@@ -204,15 +209,15 @@ def _spent(it: _Estimates, money: Money) -> Spent:
         cap_pairs=it.cap_pairs,
         cap_invocations=it.cap_invocations,
         cap_usd=_times(money.invocation_usd, it.cap_invocations),
-        fixed_pairs=it.fixed_design.pairs,
+        fixed_pairs=it.fixed_design.pairs if it.fixed_design else 0,
         fixed_invocations=fixed,
         fixed_usd=_times(money.invocation_usd, fixed),
         saved=1.0 - it.invocations / fixed if fixed else 0.0,
     )
 
 
-def _times(usd: float | None, invocations: int) -> float | None:
-    return None if usd is None else usd * invocations
+def _times(usd: float | None, invocations: int | None) -> float | None:
+    return None if usd is None or invocations is None else usd * invocations
 
 
 def _settled(certificates: Sequence[Certificate], verdict: Verdict) -> bool:
@@ -242,10 +247,16 @@ def _ending(it: _Estimates, certificates: Sequence[Certificate], verdict: Verdic
     return f"{when}: {why}."
 
 
+def _subject(certificate: str, where: str | None) -> str:
+    if where is not None:
+        return f"slice {one_line(where, _NAME)}"
+    return _SUBJECTS.get(certificate, one_line(certificate, _NAME))
+
+
 def _subjects(certificates: Sequence[Certificate]) -> str:
     """`the mean, the error rate and 3 slices`; a single slice by its name."""
     slices = [c for c in certificates if c.slice is not None]
-    named = list(dict.fromkeys(_SUBJECTS.get(c.name, c.name) for c in certificates if c.slice is None))
+    named = list(dict.fromkeys(_subject(c.name, None) for c in certificates if c.slice is None))
     if slices:
-        named.append(f"slice {slices[0].slice}" if len(slices) == 1 else f"{len(slices)} slices")
+        named.append(_subject("slice", slices[0].slice) if len(slices) == 1 else f"{len(slices)} slices")
     return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"

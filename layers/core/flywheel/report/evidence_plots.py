@@ -136,8 +136,10 @@ def _forest(
 
 
 def _slice_note(it: SliceEvidence) -> str:
-    within = f" within {one_line(it.certified_in, _LABEL)}" if it.merged and it.state != "small" else ""
-    return f"{after(it.pairs)} \N{MIDDLE DOT} {state_text(it.state)}{within}"
+    state = state_text(it.state)
+    if it.group is not None and it.state == "small":
+        state = f"{_SAID['small'][0]} small: {it.group_state or 'open'} within {one_line(it.group, _LABEL)}"
+    return f"{after(it.pairs)} \N{MIDDLE DOT} {state}"
 
 
 def _interval_said(it: Interval | None) -> str:
@@ -181,6 +183,8 @@ def spent_plot(it: Spent) -> SpentPlot:
         ("fixed-size test", it.fixed_invocations, "fixed"),
         ("cap", it.cap_invocations, "cap"),
     ]
+    if not it.fixed_pairs:
+        del rows[1]
     x = Scale(float(max(1, *(n for _, n, _ in rows))), 0.0, RIGHT - LEFT)
     bars = tuple(
         SpentBar(label, n * 34.0, max(x.at(float(count)), 1.0), f"{count:,}", kind)

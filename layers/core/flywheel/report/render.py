@@ -141,9 +141,9 @@ def span(duration_s: float) -> str:
     return " ".join(parts)
 
 
-def count(number: int) -> str:
-    """Thousands apart."""
-    return f"{number:,}"
+def count(number: int | None) -> str:
+    """Thousands apart; a dash for None."""
+    return NOTHING if number is None else f"{number:,}"
 
 
 def measure(value: float | None, metric: str | None) -> str:
@@ -162,10 +162,12 @@ def measure(value: float | None, metric: str | None) -> str:
 
 
 def observed(it: Certificate) -> str:
-    """What was observed of a claim: a share of errors, or a difference."""
+    """What was observed of a claim: a share of errors, a mean that is held against a minimum, or a difference."""
     if it.observed is None:
         return NOTHING
-    return percent(it.observed) if it.name == "error_rate" else signed(it.observed)
+    if it.name == "error_rate":
+        return percent(it.observed)
+    return points(it.observed) if it.threshold > 0 else signed(it.observed)
 
 
 def saving(decision: Decision) -> str:
