@@ -13,12 +13,14 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from flywheel.adapters.agentcore import AgentCoreInvoker
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
+from flywheel.adapters.dynamodb_judgements import DynamoDbJudgements
 from flywheel.adapters.experiment_spans import LangfuseSpanSink
 from flywheel.adapters.langfuse import LangfuseApi, credentials
 from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
 from flywheel.adapters.langfuse_scores import LangfuseScoreStore
 from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.ssm import SsmSettings
+from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.domain.prices import load_prices
 from flywheel.evaluation.ports import Judge, checked_environment
@@ -92,6 +94,8 @@ def make_evaluate(settings: Settings) -> Evaluate:
         prices=load_prices(),
         limits=Limits(concurrency, trial_s=timeout_s + SESSION_START_S + settings.judge_timeout_s),
         invoke_timeout_s=timeout_s + SESSION_START_S,
+        judgements=DynamoDbJudgements.from_table(settings.state_table),
+        clock=SystemClock(),
     )
     # One event loop for the life of the function: the judge's connections belong to it.
     runner = asyncio.Runner()
@@ -120,5 +124,7 @@ def lambda_handler(event: ShardPointer, context: LambdaContext) -> dict[str, Any
     metrics.add_metric("TrialsFinished", MetricUnit.Count, summary.trials - summary.resumed)
     metrics.add_metric("TrialsErrored", MetricUnit.Count, summary.errored)
     metrics.add_metric("TrialsUndelivered", MetricUnit.Count, summary.undelivered)
+    metrics.add_metric("JudgementsCached", MetricUnit.Count, summary.cached)
+    metrics.add_metric("JudgementCacheFailures", MetricUnit.Count, summary.cache_failures)
     logger.info("shard evaluated", trials=summary.trials, errored=summary.errored, undelivered=summary.undelivered)
     return {"gate_id": event.gate_id, "key": event.key, "trials": summary.trials, "errored": summary.errored}

@@ -207,11 +207,23 @@ def test_scores_that_langfuse_accepts_and_then_drops_prevent_a_pass(system: Syst
 def test_a_judge_that_is_down_never_lets_a_candidate_pass(system: System, good: Told) -> None:
     before = system.production_digest()
     system.fault("model", {"role": "judge", "kind": "error"})
-    row = system.gated(replace(good, mark="judge down"))
+    with system.setting("policy", {"judgement_cache_h": 0}):
+        row = system.gated(replace(good, mark="judge down"))
 
     assert (row.verdict, row.promoted) == ("INCONCLUSIVE", False)
     assert row.reasons[0] == "judge_unavailable"
     assert system.production_digest() == before
+
+
+@pytest.mark.stand_in
+def test_a_judge_that_is_down_is_not_missed_where_it_has_judged_the_same_answers_before(
+    system: System, good: Told
+) -> None:
+    assert system.gated(replace(good, mark="judged")).verdict == "PASS"
+    system.fault("model", {"role": "judge", "kind": "error"})
+    row = system.gated(replace(good, mark="judged before"))
+
+    assert row.verdict == "PASS"
 
 
 def test_a_fifth_of_the_invocations_failing_never_passes_and_shows_as_errored(system: System, good: Told) -> None:

@@ -7,12 +7,16 @@ import boto3
 import pytest
 
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
+from flywheel.adapters.dynamodb_judgements import DynamoDbJudgements
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.dynamodb_reviews import DynamoDbReviews
 from flywheel.adapters.idempotency import PowertoolsOnce
+from flywheel.errors import FlywheelError
+from flywheel.evaluation.ports import JudgementStore
 from flywheel.ports import GateStore, ReleaseStore, ReviewLedger
 from local.stack import StackInfo
 from tests.fakes.contracts import GateStoreContract, ReleaseStoreContract
+from tests.fakes.judgements import HOUR_AGO, JUDGEMENT, LATER, JudgementStoreContract
 from tests.fakes.review_contracts import ReviewLedgerContract
 
 
@@ -49,6 +53,39 @@ class TestDynamoDbReleases(ReleaseStoreContract):
     @pytest.fixture
     def releases(self, table: str) -> ReleaseStore:
         return DynamoDbReleases.from_table(table, "flywheel_agent_dev")
+
+
+class TestDynamoDbJudgements(JudgementStoreContract):
+    @pytest.fixture
+    def judgements(self, table: str) -> JudgementStore:
+        return DynamoDbJudgements.from_table(table)
+
+
+def test_a_judgement_is_removed_by_dynamodb_after_its_time(table: str) -> None:
+    DynamoDbJudgements.from_table(table).keep("a", JUDGEMENT, HOUR_AGO, LATER)
+    reply = boto3.client("dynamodb").get_item(
+        TableName=table, Key={"pk": {"S": "JUDGEMENT#a"}, "sk": {"S": "JUDGEMENT"}}
+    )
+    assert reply["Item"]["expiration"] == {"N": str(int(LATER.timestamp()))}
+    assert set(reply["Item"]) == {"pk", "sk", "choice", "score", "rationale", "judged_at", "expiration"}
+
+
+def test_what_another_version_wrote_is_judged_again_and_replaced(table: str) -> None:
+    boto3.client("dynamodb").put_item(
+        TableName=table, Item={"pk": {"S": "JUDGEMENT#a"}, "sk": {"S": "JUDGEMENT"}, "letter": {"S": "B"}}
+    )
+    judgements = DynamoDbJudgements.from_table(table)
+    assert judgements.find(["a"], HOUR_AGO) == {}
+    assert judgements.keep("a", JUDGEMENT, HOUR_AGO, LATER) is True
+    assert judgements.find(["a"], HOUR_AGO) == {"a": JUDGEMENT}
+
+
+def test_a_table_that_is_not_there_is_an_error_of_ours(aws: StackInfo) -> None:
+    judgements = DynamoDbJudgements.from_table(f"nowhere-{uuid4().hex[:8]}")
+    with pytest.raises(FlywheelError):
+        judgements.find(["a"], HOUR_AGO)
+    with pytest.raises(FlywheelError):
+        judgements.keep("a", JUDGEMENT, HOUR_AGO, LATER)
 
 
 def test_environments_in_one_table_do_not_see_each_other(table: str) -> None:

@@ -133,3 +133,22 @@ def test_the_agents_roles_reach_their_own_logs_credentials_and_images_only(templ
         assert statements["LangfuseCredentials"]["Resource"]["Fn::Sub"].endswith("/LANGFUSE_*")
         assert statements["ImageIsPulled"]["Resource"] == {"Fn::GetAtt": ["Repository", "Arn"]}
         assert [sid for sid, s in statements.items() if s["Resource"] == "*"] == ["RegistryLogin"]
+
+
+@pytest.mark.parametrize(
+    ("function", "sid", "keys"),
+    [("evaluate_shard", "JudgementsAreCached", "JUDGEMENT#*"), ("decide_gate", "AnswersAreQueuedOnce", "REVIEWS#*")],
+)
+def test_who_works_on_a_part_of_the_state_table_reaches_that_part_only(
+    function: str, sid: str, keys: str, template: dict[str, Any]
+) -> None:
+    own = [s for policy in policies(template, function) for s in policy["Statement"] if s["Sid"] == sid]
+    writing = [
+        s["Sid"]
+        for policy in policies(template, function)
+        for s in policy["Statement"]
+        if re.search(r"dynamodb:(Put|Update|Delete|BatchWrite)", json.dumps(s["Action"]))
+    ]
+
+    assert [s["Condition"] for s in own] == [{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [keys]}}]
+    assert writing == [sid]

@@ -9,6 +9,7 @@ from flywheel.domain.early_stop import certain_failure
 from flywheel.domain.gate import Errored, Reason, SequentialGate, Verdict
 from flywheel.domain.golden import dataset_hash
 from flywheel.domain.guards import check_guards, final_verdict
+from flywheel.domain.judge_check import judge_estimates, judge_reasons
 from flywheel.domain.outcome import TrialKey, TrialRecord
 from flywheel.domain.plan import GatePlan
 from flywheel.domain.records import unique_records
@@ -167,7 +168,9 @@ class Decider:
         guards = check_guards(plan.policy, plan.items, records, plan.muted, today)
         for baseline in baselines_of(plan, records):
             self._baselines.write(baseline)
-        verdict = final_verdict(decision, (*guards, *plan.notes))
+        judge = judge_estimates(plan, records, self._evidence.all_reviews(plan.judge.version))
+        decision = Verdict(decision.kind, decision.reasons, {**(decision.estimates or {}), "judge": judge})
+        verdict = final_verdict(decision, (*guards, *judge_reasons(plan.policy, judge), *plan.notes))
         if verdict.kind == "INCONCLUSIVE":
             return verdict
         trouble = self._dataset_changed(plan) or self._scores_missing(records)

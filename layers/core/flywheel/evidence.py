@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -14,6 +15,8 @@ from flywheel.domain.plan import GatePlan, Shard, dump_plan, dump_shard, load_pl
 from flywheel.domain.review import Review, dump_reviews, load_reviews
 from flywheel.errors import InvalidRequestError, NotFoundError
 from flywheel.ports import ObjectStore
+
+logger = logging.getLogger(__name__)
 
 _AT_ONCE = 8  # below the ten connections that botocore keeps for a client
 
@@ -82,6 +85,10 @@ def reviews_copy_key(gate_id: str, text: str) -> str:
 def reviewed_verdict_key(gate_id: str) -> str:
     """Key of what the gate would say with people's scores in place of the judge's; `verdict.json` stays as it is."""
     return f"gates/{gate_id}/verdict-reviewed.json"
+
+
+# Files of reviews that one look reads: those of the newest gates.
+_MOST_REVIEWED_GATES = 100
 
 
 def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
@@ -175,6 +182,20 @@ class GateEvidence:
     def stored(self, gate_id: str, file: str) -> list[TrialRecord]:
         """Raise `NotFoundError` when there is no such copy."""
         return load_records(self._store.read(stored_key(gate_id, file)).decode())
+
+    def all_reviews(self, judge_version: str) -> list[Review]:
+        """Give what people said of answers that this judge has judged, in the newest gates with reviews.
+
+        A file that cannot be read says nothing about the judge, and keeps no gate from its end: it is logged.
+        """
+        keys = self._store.keys(reviews_key(judge_version, "").removesuffix(".json"))[-_MOST_REVIEWED_GATES:]
+        reviews: list[Review] = []
+        for key, body in zip(keys, _at_once(self._found, keys), strict=True):
+            try:
+                reviews.extend(load_reviews(body or b"[]"))
+            except InvalidRequestError as error:
+                logger.warning("reviews are ignored", extra={"key": key, "reason": str(error)})
+        return reviews
 
     def write_verdict(self, gate_id: str, verdict: Verdict) -> Verdict:
         """Write the verdict once; give the verdict that stands."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from flywheel.evaluation.ports import JudgementStore
 from flywheel.ports import GateStore, ImageRegistry, ObjectStore, ReleaseStore, ReviewLedger, RuntimeControl, Settings
 from tests.fakes.contracts import (
     GateStoreContract,
@@ -13,6 +14,7 @@ from tests.fakes.contracts import (
     RuntimeControlContract,
     SettingsContract,
 )
+from tests.fakes.judgements import InMemoryJudgements, JudgementStoreContract
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryImages, InMemorySettings
 from tests.fakes.review_contracts import ReviewLedgerContract, ReviewQueueContract
@@ -38,6 +40,12 @@ class TestInMemoryReleases(ReleaseStoreContract):
     @pytest.fixture
     def releases(self) -> ReleaseStore:
         return InMemoryReleases()
+
+
+class TestInMemoryJudgements(JudgementStoreContract):
+    @pytest.fixture
+    def judgements(self) -> JudgementStore:
+        return InMemoryJudgements()
 
 
 class TestInMemoryRuntimes(RuntimeControlContract):

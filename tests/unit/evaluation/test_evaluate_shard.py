@@ -62,7 +62,7 @@ def test_a_pointer_goes_in_and_counts_come_out(
 
     def evaluate(pointer: ShardPointer, invocation: Invocation) -> ShardSummary:
         asked.append((pointer, invocation))
-        return ShardSummary(trials=10, errored=2, resumed=4, undelivered=1)
+        return ShardSummary(trials=10, errored=2, resumed=4, undelivered=1, cached=7, cache_failures=3)
 
     monkeypatch.setattr(app, "evaluate", lambda: evaluate)
 
@@ -77,6 +77,7 @@ def test_a_pointer_goes_in_and_counts_come_out(
     for line in capsys.readouterr().out.splitlines():
         metrics |= json.loads(line)
     assert (metrics["TrialsFinished"], metrics["TrialsErrored"], metrics["TrialsUndelivered"]) == ([6.0], [2.0], [1.0])
+    assert (metrics["JudgementsCached"], metrics["JudgementCacheFailures"]) == ([7.0], [3.0])
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics")

@@ -9,7 +9,7 @@ import pytest
 
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import Arm, TrialKey, TrialRecord, load_records
-from flywheel.domain.plan import Shard, dump_plan, dump_shard
+from flywheel.domain.plan import GatePlan, Shard, dump_plan, dump_shard
 from flywheel.domain.prices import load_prices
 from flywheel.errors import InvalidRequestError, NotFoundError, TransientError
 from flywheel.evaluation import service
@@ -20,7 +20,9 @@ from flywheel.evaluation.service import Invocation, ShardEvaluator
 from flywheel.evaluation.shard import Limits, ShardSummary
 from flywheel.evaluation.tracing import Timings
 from flywheel.evidence import checkpoint_key, plan_key, result_key, shard_key
-from flywheel.ports import AgentReply, GateArm, InvocationFailure
+from flywheel.ports import AgentReply, GateArm, GateRow, InvocationFailure
+from tests.fakes.clock import NOON, FixedClock
+from tests.fakes.judgements import InMemoryJudgements
 from tests.unit.evaluation.doubles import (
     GATE,
     JUDGE_MODEL,
@@ -41,7 +43,8 @@ class Gates:
     """As much of a `GateStore` as evaluation uses: the runtimes of the gate's arms."""
 
     def __init__(self, *arms: Arm) -> None:
-        self.row: Any = type("Row", (), {"arms": {arm: GateArm(f"fw_{arm}", f"fw_{arm}-0001") for arm in arms}})()
+        runtimes = {arm: GateArm(f"fw_{arm}", f"fw_{arm}-0001") for arm in arms}
+        self.row: GateRow | None = GateRow(GATE, "arn:1", "cli", NOON, NOON.isoformat(), arms=runtimes)
 
     def get(self, gate_id: str) -> Any:
         return self.row
@@ -64,11 +67,14 @@ class World:
     checkpoint_every_s: float = 60.0
     judge_model_id: str = JUDGE_MODEL
     gates: Any = None
+    plan: GatePlan | None = None
+    judgements: InMemoryJudgements = field(default_factory=InMemoryJudgements)
+    clock: FixedClock = field(default_factory=FixedClock)
 
     def __post_init__(self) -> None:
         self.gates = self.gates or Gates(*self.arms)
         self.shard = shard(self.items, self.arms, self.trials)
-        self.objects.stored[plan_key(GATE)] = dump_plan(plan(self.items, self.arms)).encode()
+        self.objects.stored[plan_key(GATE)] = dump_plan(self.plan or plan(self.items, self.arms)).encode()
         self.objects.stored[shard_key(GATE, "1-00")] = dump_shard(self.shard).encode()
 
     def evaluate(self) -> ShardSummary:
@@ -88,6 +94,8 @@ class World:
                 margin_s=1.0,
             ),
             invoke_timeout_s=5.0,
+            judgements=self.judgements,
+            clock=self.clock,
         )
         invocation = Invocation(self.remaining_s, lambda runtime_id: f"arn:runtime/{runtime_id}")
         return asyncio.run(evaluator.evaluate(GATE, "1-00", invocation))

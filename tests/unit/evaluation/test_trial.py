@@ -13,7 +13,7 @@ from flywheel.errors import InvalidRequestError
 from flywheel.evaluation import identity, trial
 from flywheel.evaluation.ports import JudgementFailure
 from flywheel.evaluation.tracing import experiments
-from flywheel.evaluation.trial import ArmUnderTest, TrialRunner
+from flywheel.evaluation.trial import ArmUnderTest, Repeats, TrialRunner
 from flywheel.ports import InvocationFailure
 from tests.unit.evaluation.doubles import GATE, Agent, Jury, golden, plan, said
 
@@ -36,7 +36,13 @@ async def _carry_out(agent: Agent, jury: Jury, items: Sequence[GoldenItem], time
 
 
 def make_runner(
-    agent: Agent, jury: Jury, items: Sequence[GoldenItem], pool: ThreadPoolExecutor, timeout_s: float = 5.0
+    agent: Agent,
+    jury: Jury,
+    items: Sequence[GoldenItem],
+    pool: ThreadPoolExecutor,
+    timeout_s: float = 5.0,
+    *,
+    repeats: Repeats | None = None,
 ) -> TrialRunner:
     planned = plan(items)
     of_arms = experiments(planned, dataset_id="ds-1", environment="dev")
@@ -50,6 +56,7 @@ def make_runner(
         judge=jury,
         cost=lambda model_id, usage: cost_usd(load_prices(), model_id, usage),
         invoke_timeout_s=timeout_s,
+        repeats=repeats,
     )
 
 
@@ -218,3 +225,22 @@ def test_a_very_long_answer_is_judged_by_its_first_100_000_characters() -> None:
 
     assert {len(answer) for _, _, answer in jury.asked} == {100_000}
     assert len(record.answer) == 250_000
+
+
+@pytest.mark.parametrize("again", [JudgementFailure("timeout", "late"), FactScore("fact 0 of 1", "D", 0.0)])
+def test_a_repeated_judgement_is_put_on_record_and_one_that_fails_costs_nothing(
+    again: FactScore | JudgementFailure,
+) -> None:
+    drawn = frozenset({(KEY, "fact 0 of 1")})
+
+    async def run() -> TrialRecord:
+        with ThreadPoolExecutor(1) as pool:
+            repeats = Repeats(Jury(lambda *_: again), drawn)
+            runner = make_runner(Agent(), Jury(), [golden(1)], pool, repeats=repeats)
+            return (await runner.judge(await runner.invoke(KEY))).record
+
+    record = asyncio.run(run())
+
+    letter = again.choice if isinstance(again, FactScore) else ""
+    assert [(fact.choice, fact.again) for fact in record.facts] == [("B", letter), ("B", "")]
+    assert record.scores["correctness"] == 1.0

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from flywheel.domain.golden import GoldenItem
-from flywheel.domain.outcome import TrialKey, TrialRecord, dump_records, load_records
+from flywheel.domain.outcome import FactScore, TrialKey, TrialRecord, dump_records, load_records
 from flywheel.domain.plan import load_shard
 from flywheel.errors import NotFoundError, TransientError
 from flywheel.evidence import result_key, shard_key
 from tests.fakes.world import World, ecr_event, golden_items
+from tests.unit.domain.samples import review
 
 
 def decided(world: World, gate: str) -> tuple[str | None, list[str]]:
@@ -284,3 +285,77 @@ def test_a_verdict_of_a_failed_deployment_stands() -> None:
     )
     assert world.decider.decide(gate, 0).action == "end"
     assert decided(world, gate) == ("FAIL", ["never_ready"])
+
+
+def reviewed(world: World, gate: str, human: float, count: int) -> None:
+    """People have reviewed the same answers of an earlier gate, all of which this judge let pass."""
+    version = world.evidence.plan(gate).judge.version
+    reviews = [
+        review(f"item-{n}", human if n % 2 else 1.0, gate_id="g-earlier", judge_version=version) for n in range(count)
+    ]
+    world.evidence.write_reviews(version, "g-earlier", reviews)
+
+
+def test_a_judge_that_people_disagree_with_cannot_pass_a_candidate() -> None:
+    world = World()
+    gate = world.plan()
+    reviewed(world, gate, human=0.0, count=40)
+    world.evaluate(world.decider.decide(gate, 0))
+    assert world.decider.decide(gate, 1).action != "promote"
+    kind, codes = decided(world, gate)
+    assert (kind, codes[0]) == ("INCONCLUSIVE", "judge_unreliable")
+
+
+def test_a_failure_found_by_a_judge_that_people_disagree_with_stays_one() -> None:
+    world = World()
+    gate = world.plan()
+    reviewed(world, gate, human=0.0, count=40)
+    world.evaluate(world.decider.decide(gate, 0), lambda _: 0.2)
+    world.decider.decide(gate, 1)
+    assert decided(world, gate)[0] == "FAIL"
+
+
+def test_with_too_few_reviews_a_candidate_passes_and_the_judge_is_called_unchecked() -> None:
+    world = World()
+    gate = world.plan()
+    reviewed(world, gate, human=0.0, count=29)
+    world.evaluate(world.decider.decide(gate, 0))
+    world.decider.decide(gate, 1)
+    verdict = world.evidence.verdict(gate)
+    assert verdict is not None
+    assert verdict.kind == "PASS"
+    assert verdict.estimates is not None
+    assert (verdict.estimates["judge"]["reviews"], verdict.estimates["judge"]["checked"]) == (29, False)
+
+
+def test_a_judge_that_contradicts_itself_cannot_pass_a_candidate() -> None:
+    world = World()
+    gate = world.plan()
+    asked = world.decider.decide(gate, 0)
+    world.evaluate(asked)
+    for shard in asked.shards:
+        key = result_key(gate, shard.key)
+        facts = tuple(FactScore(f"f{n}", "B", 1.0, again="D" if n % 2 else "B") for n in range(4))
+        records = [replace(record, facts=facts) for record in load_records(world.objects.read(key))]
+        world.objects.put(key, dump_records(records).encode())
+    world.decider.decide(gate, 1)
+    kind, codes = decided(world, gate)
+    assert (kind, codes[0]) == ("INCONCLUSIVE", "judge_unreliable")
+
+
+def test_a_file_of_reviews_that_cannot_be_read_keeps_no_gate_from_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    gate = world.plan()
+    world.objects.put(f"reviews/{world.evidence.plan(gate).judge.version}/g-broken.json", b"{")
+    world.evaluate(world.decider.decide(gate, 0))
+    world.decider.decide(gate, 1)
+    assert decided(world, gate)[0] == "PASS"
+    assert "reviews are ignored" in caplog.text
+
+
+def test_reviews_of_the_newest_hundred_gates_are_read() -> None:
+    world = World()
+    for n in range(120):
+        world.evidence.write_reviews("v", f"g-{n:03}", [review(gate_id=f"g-{n:03}", judge_version="v")])
+    world.evidence.write_reviews("w", "g-120", [review(judge_version="w")])
+    assert [one.gate_id for one in world.evidence.all_reviews("v")] == [f"g-{n:03}" for n in range(20, 120)]

@@ -1,6 +1,6 @@
 """Gates and releases <-> the state table; every change that must happen once is a conditional write."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from flywheel.adapters.awserrors import error_code, translated
+from flywheel.errors import TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 type Item = dict[str, Any]
 
 _WRITE, _READ = TypeSerializer(), TypeDeserializer()
+# A batch may be answered in part; botocore has waited by then where the table was throttled as a whole.
+_BATCH_ATTEMPTS = 2
 
 
 def to_wire(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,6 +58,39 @@ class Table:
         with translated(f"dynamodb:GetItem {pk} {sk}"):
             reply = self._client.get_item(TableName=self._name, Key=_key(pk, sk), ConsistentRead=True)
         return from_wire(reply["Item"]) if "Item" in reply else None
+
+    def get_all(self, pks: Sequence[str], sk: str) -> list[Item]:
+        """Items of several partitions (at most 100), in no order; one that was written just now may be missing.
+
+        Raises:
+            TransientError: the table was throttled or unreachable; nothing is given in part.
+        """
+        items: list[Item] = []
+        asked: Any = {self._name: {"Keys": [_key(pk, sk) for pk in pks]}}
+        for _ in range(_BATCH_ATTEMPTS):
+            with translated("dynamodb:BatchGetItem"):
+                reply = self._client.batch_get_item(RequestItems=asked)
+            items.extend(from_wire(item) for item in reply["Responses"].get(self._name, []))
+            asked = reply.get("UnprocessedKeys")
+            if not asked:
+                return items
+        raise TransientError("dynamodb:BatchGetItem: some keys were not read, the table is throttled")
+
+    def put(self, item: Mapping[str, Any], *, when: str, values: Mapping[str, Any]) -> bool:
+        """Write the whole item if the condition holds; False, unchanged, when it does not."""
+        with translated(f"dynamodb:PutItem {item['pk']} {item['sk']}"):
+            try:
+                self._client.put_item(
+                    TableName=self._name,
+                    Item=to_wire(item),
+                    ConditionExpression=when,
+                    **_placeholders(values, None),
+                )
+            except ClientError as error:
+                if error_code(error) == "ConditionalCheckFailedException":
+                    return False
+                raise
+        return True
 
     def newest(self, pk: str, prefix: str, limit: int) -> list[Item]:
         """Items of one partition whose sort key has the prefix, last key first."""

@@ -8,8 +8,8 @@ from flywheel.domain.outcome import TrialKey
 from flywheel.domain.plan import GatePlan
 from flywheel.domain.waves import gate_items
 
-# So many pairs for each repeat: enough for the repeats to spread over items, few enough for the first wave.
-_PAIRS_A_REPEAT = 2
+# One judgement in so many is repeated, from the first on: they spread over items, and all of them are in early waves.
+_ONE_IN = 4
 
 
 def repeated_judgements(plan: GatePlan) -> frozenset[tuple[TrialKey, str]]:
@@ -23,15 +23,14 @@ def repeated_judgements(plan: GatePlan) -> frozenset[tuple[TrialKey, str]]:
     if not wanted:
         return frozenset()
     facts = {item.item_id: item.response_facts for item in plan.items}
-    pairs = SequentialGate(plan.policy, gate_items(plan.policy, plan.items), plan.seed).next_pairs(
-        _PAIRS_A_REPEAT * wanted
-    )
-    asked = [
-        (TrialKey(pair.item_id, pair.trial, arm.arm), fact)
-        for pair in pairs
-        for arm in plan.arms
-        for fact in facts[pair.item_id]
-    ]
+    gate = SequentialGate(plan.policy, gate_items(plan.policy, plan.items), plan.seed)
+    asked: list[tuple[TrialKey, str]] = []
+    for pair in gate.next_pairs(_ONE_IN * wanted):
+        if len(asked) >= _ONE_IN * wanted:
+            break
+        asked += [
+            (TrialKey(pair.item_id, pair.trial, arm.arm), fact) for arm in plan.arms for fact in facts[pair.item_id]
+        ]
     return frozenset(nsmallest(wanted, asked, key=lambda one: _draw(plan.gate_id, *one)))
 
 

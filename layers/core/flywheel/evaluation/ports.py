@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from math import isfinite
 from typing import Any, Final, Literal, Protocol
 
@@ -28,6 +29,28 @@ class Judge(Protocol):
 
     async def judge(self, question: str, fact: str, answer: str) -> FactScore | JudgementFailure:
         """Ask within the judge's own deadline; failures come back as values."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJudgement:
+    """What a judge once said: its letter, the score of that letter, and why. Never the question, fact or answer."""
+
+    choice: str
+    score: float
+    rationale: str
+    judged_at: datetime
+
+
+class JudgementStore(Protocol):
+    """Judgements by the hash of what they depend on. Both calls raise `FlywheelError` when the store does not work."""
+
+    def find(self, keys: Sequence[str], not_before: datetime) -> dict[str, StoredJudgement]:
+        """Give those of `keys` (at most 100) that are there and were judged at `not_before` or later."""
+        ...
+
+    def keep(self, key: str, judgement: StoredJudgement, not_before: datetime, expires: datetime) -> bool:
+        """Put it there; False: one that is not older than `not_before` is there already, and stands."""
         ...
 
 

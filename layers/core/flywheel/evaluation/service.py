@@ -4,23 +4,27 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flywheel.domain.outcome import Arm, TrialKey, TrialRecord
 from flywheel.domain.plan import GatePlan, Shard, load_shard
 from flywheel.domain.prices import PriceTable, cost_usd
+from flywheel.domain.repeats import repeated_judgements
 from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError
 from flywheel.evaluation.delivery import Delivery
 from flywheel.evaluation.instrument import judge_spec
+from flywheel.evaluation.judgement_cache import CachedJudgements, freshness
 from flywheel.evaluation.judging import JudgeLoadedBeside, SharedJudgements
-from flywheel.evaluation.ports import Judge, ScoreSink, SpanSink
+from flywheel.evaluation.ports import Judge, JudgementStore, ScoreSink, SpanSink
 from flywheel.evaluation.shard import Limits, ShardRun, ShardSummary, finished_earlier
 from flywheel.evaluation.tracing import Experiment, experiments
-from flywheel.evaluation.trial import ArmUnderTest, TrialRunner
+from flywheel.evaluation.trial import ArmUnderTest, Repeats, TrialRunner
 from flywheel.evidence import GateEvidence, shard_key
-from flywheel.ports import AgentInvoker, GateStore, ObjectStore
+from flywheel.ports import AgentInvoker, Clock, GateRow, GateStore, ObjectStore
 
 logger = logging.getLogger(__name__)
+
+_LAST_JUDGEMENTS_S = 3.0  # the results are written by then: what is not in the cache is judged again some day
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class ShardEvaluator:
         prices: PriceTable,
         limits: Limits,
         invoke_timeout_s: float,
+        judgements: JudgementStore,
+        clock: Clock,
     ) -> None:
         """`load_judge` makes the judge for given choice scores; it may take a second and runs in a thread."""
         self._store = store
@@ -68,6 +74,8 @@ class ShardEvaluator:
         self._prices = prices
         self._limits = limits
         self._invoke_timeout_s = invoke_timeout_s
+        self._judgements = judgements
+        self._clock = clock
         # One thread for each invocation that may be in flight: boto3 blocks.
         self._invoking = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="invoke")
 
@@ -81,26 +89,30 @@ class ShardEvaluator:
         """
         if (earlier := await asyncio.to_thread(finished_earlier, self._store, gate_id, key)) is not None:
             return earlier
-        plan, shard, langfuse, runtimes = await asyncio.gather(
+        plan, shard, langfuse, row = await asyncio.gather(
             asyncio.to_thread(self._evidence.plan, gate_id),
             asyncio.to_thread(self._shard, gate_id, key),
             asyncio.to_thread(self._langfuse),
-            asyncio.to_thread(self._runtime_ids, gate_id),
+            asyncio.to_thread(self._row, gate_id),
         )
         self._check_judge(plan)
         stored = await asyncio.to_thread(self._stored, plan, shard)
-        judge = SharedJudgements(JudgeLoadedBeside(lambda: self._load_judge(plan.policy.choice_scores)))
+        drawn = await asyncio.to_thread(repeated_judgements, plan)
+        judge = JudgeLoadedBeside(lambda: self._load_judge(plan.policy.choice_scores))
+        cache = self._cache(judge, plan, row)
+        shared = SharedJudgements(cache or judge)
         dataset_id = await asyncio.to_thread(self._dataset_id, langfuse, plan)
         of_arms = experiments(plan, dataset_id=dataset_id, environment=langfuse.environment)
         items = {item.item_id: item for item in plan.items}
         runner = TrialRunner(
             gate_id=gate_id,
             items=items,
-            arms=self._arms(plan, shard, runtimes, of_arms, invocation),
+            arms=self._arms(plan, shard, _runtime_ids(row), of_arms, invocation),
             policy=plan.policy,
             invoker=self._invoker,
             executor=self._invoking,
-            judge=judge,
+            judge=shared,
+            repeats=Repeats(judge, drawn),
             cost=lambda model_id, usage: cost_usd(self._prices, model_id, usage),
             invoke_timeout_s=self._invoke_timeout_s,
             stored=stored,
@@ -111,9 +123,18 @@ class ShardEvaluator:
                 summary = await run.carry_out(delivery)
                 for trouble in delivery.troubles[:5]:
                     logger.warning("Langfuse", extra={"trouble": trouble})
-                return summary
         finally:
-            judge.close()
+            shared.close()
+            if cache is not None:
+                await cache.finish(_LAST_JUDGEMENTS_S)
+        return summary if cache is None else replace(summary, cached=cache.hits, cache_failures=cache.failures)
+
+    def _cache(self, judge: Judge, plan: GatePlan, row: GateRow) -> CachedJudgements | None:
+        # Stored answers and new ones are compared: nothing that was judged before the gate takes part.
+        fresh = freshness(plan.policy.judgement_cache_h, self._clock.now(), row.started if plan.stored else None)
+        if fresh is None:
+            return None
+        return CachedJudgements(judge, self._judgements, version=plan.judge.version, fresh=fresh, now=self._clock.now)
 
     def _shard(self, gate_id: str, key: str) -> Shard:
         shard = load_shard(self._store.read(shard_key(gate_id, key)))
@@ -132,11 +153,11 @@ class ShardEvaluator:
         )
         return {record.key: record for record in records if record.key in asked}
 
-    def _runtime_ids(self, gate_id: str) -> dict[Arm, str]:
+    def _row(self, gate_id: str) -> GateRow:
         row = self._gates.get(gate_id)
         if row is None:
             raise NotFoundError(f"gate {gate_id} has no record: it was never planned in this environment")
-        return {arm: found.runtime_id for arm, found in row.arms.items() if found.runtime_id}
+        return row
 
     def _arms(
         self,
@@ -174,3 +195,7 @@ class ShardEvaluator:
                 f"the plan was made for judge {plan.judge.model_id} version {plan.judge.version}, this function has "
                 f"{ours.model_id} version {ours.version}: start the gate again"
             )
+
+
+def _runtime_ids(row: GateRow) -> dict[Arm, str]:
+    return {arm: found.runtime_id for arm, found in row.arms.items() if found.runtime_id}

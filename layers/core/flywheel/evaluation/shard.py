@@ -41,12 +41,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ShardSummary:
-    """`resumed` trials came from the checkpoint of an earlier attempt; `undelivered` ones are not in Langfuse."""
+    """`resumed` trials came from the checkpoint of an earlier attempt; `undelivered` ones are not in Langfuse.
+
+    `cached` counts judgements that were made before, `cache_failures` calls of their store that failed.
+    """
 
     trials: int
     errored: int
     resumed: int = 0
     undelivered: int = 0
+    cached: int = 0
+    cache_failures: int = 0
 
 
 def finished_earlier(store: ObjectStore, gate_id: str, key: str) -> ShardSummary | None:

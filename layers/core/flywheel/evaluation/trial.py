@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flywheel.domain.golden_item import GoldenItem
 from flywheel.domain.outcome import Arm, FactScore, Outcome, ToolCall, TrialError, TrialKey, TrialRecord, Usage
@@ -39,11 +39,18 @@ class ArmUnderTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeats:
+    """Judgements, by trial and fact, that `judge` is asked a second time: one that remembers nothing."""
+
+    judge: Judge
+    drawn: frozenset[tuple[TrialKey, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Invoked:
     """An invocation that is over, well or badly."""
 
     key: TrialKey
-    item: GoldenItem
     reply: AgentAnswer | TrialError
     started_ns: int
     answered_ns: int
@@ -65,6 +72,7 @@ class TrialRunner:
         cost: Cost,
         invoke_timeout_s: float,
         stored: Mapping[TrialKey, TrialRecord] | None = None,
+        repeats: Repeats | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._gate_id = gate_id
@@ -77,6 +85,7 @@ class TrialRunner:
         self._cost = cost
         self._invoke_timeout_s = invoke_timeout_s
         self._stored = stored or {}
+        self._repeats = repeats
         self._now_ns = now_ns
 
     def stored(self, key: TrialKey) -> bool:
@@ -98,22 +107,22 @@ class TrialRunner:
             reply = read_reply(await asyncio.wait_for(self._ask(key, item), self._invoke_timeout_s))
         except TimeoutError:
             reply = TrialError("invoke", "timeout", f"no answer in {self._invoke_timeout_s:g} s")
-        return Invoked(key, item, reply, started_ns, self._now_ns())
+        return Invoked(key, reply, started_ns, self._now_ns())
 
     async def judge(self, invoked: Invoked) -> Finished:
         """Score what was answered; a judge that fails makes the trial errored, with its answer kept."""
-        key, item, answer = invoked.key, invoked.item, invoked.reply
+        key, answer = invoked.key, invoked.reply
         if isinstance(answer, TrialError):
             record = TrialRecord(key, "errored", error=answer, trace_id=identity.trace_id(self._gate_id, key))
             return Finished(record, Timings(invoked.started_ns, invoked.answered_ns, invoked.answered_ns))
-        facts, error = await self._judged(item, answer.answer)
+        facts, error = await self._judged(key, answer.answer)
         record = self._record(key, answer, facts, error)
         return Finished(record, Timings(invoked.started_ns, invoked.answered_ns, self._now_ns()))
 
     async def judge_again(self, key: TrialKey) -> Finished:
         """Score a stored answer as if it had just come; what its invocation took and cost is not repeated."""
         item, was, started_ns = self._items[key.item_id], self._stored[key], self._now_ns()
-        facts, error = await self._judged(item, was.answer)
+        facts, error = await self._judged(key, was.answer)
         outcome, scores = self._scored(
             item, was.answer, stop_reason=was.stop_reason, trajectory=was.trajectory, facts=facts, error=error
         )
@@ -131,14 +140,26 @@ class TrialRunner:
         )
         return Finished(record, Timings(started_ns, started_ns, self._now_ns()))
 
-    async def _judged(self, item: GoldenItem, answer: str) -> tuple[tuple[FactScore, ...], TrialError | None]:
+    async def _judged(self, key: TrialKey, answer: str) -> tuple[tuple[FactScore, ...], TrialError | None]:
+        item = self._items[key.item_id]
         judgements: list[FactScore | JudgementFailure] = []
         if needs_judge(item, answer):
             text = answer[:_LONGEST_ANSWER]
             judgements = await asyncio.gather(
-                *(self._judge.judge(item.question, fact, text) for fact in item.response_facts)
+                *(self._judge_fact(key, item.question, fact, text) for fact in item.response_facts)
             )
         return tuple(judged for judged in judgements if isinstance(judged, FactScore)), _judge_error(item, judgements)
+
+    async def _judge_fact(self, key: TrialKey, question: str, fact: str, answer: str) -> FactScore | JudgementFailure:
+        """Judge one fact; where a second judgement was drawn it is asked for at the same time, and may fail alone."""
+        if self._repeats is None or (key, fact) not in self._repeats.drawn:
+            return await self._judge.judge(question, fact, answer)
+        judged, again = await asyncio.gather(
+            self._judge.judge(question, fact, answer), self._repeats.judge.judge(question, fact, answer)
+        )
+        if isinstance(judged, JudgementFailure) or isinstance(again, JudgementFailure):
+            return judged
+        return replace(judged, again=again.choice)
 
     def stop_session(self, key: TrialKey) -> bool:
         """End the trial's session, so that it costs nothing any more."""

@@ -59,6 +59,11 @@ _WORDINGS = {
     "too_few_items": Wording("Too few items", "Add golden items with `flywheel dataset import`."),
     "evidence_missing": Wording("Evidence is missing", "Scores or results did not arrive. " + _RUN_AGAIN),
     "judge_unavailable": Wording("The judge was not available", "Check the judge's endpoint and quota. " + _RUN_AGAIN),
+    "judge_unreliable": Wording(
+        "The judge is not reliable enough",
+        "Have a person decide, or mend the judge (another model, another prompt); `flywheel gate start --annotate` has "
+        "people review answers, which shows where judge and people differ.",
+    ),
     "void": Wording("Both arms failed", "The environment failed, not the candidate. " + _RUN_AGAIN),
     "superseded": Wording("A newer push took over", "Look at the newer gate: `flywheel gate list`."),
     "incumbent_changed": Wording("Production changed meanwhile", _RUN_AGAIN),
