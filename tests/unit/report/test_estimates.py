@@ -82,6 +82,13 @@ def test_a_decision_is_settled_by_all_certificates_or_by_a_failure() -> None:
     assert not read(undecided, "INCONCLUSIVE", "superseded").settled
 
 
+def test_only_an_inconclusive_gate_that_could_go_on_misses_something() -> None:
+    told = estimates(state="open", missing=True)
+    assert len(read(told, "INCONCLUSIVE", "undecided").missing) == 3
+    assert read(told, "FAIL", "minimum").missing == ()
+    assert read(told, "INCONCLUSIVE", "void").missing == ()
+
+
 def test_a_claim_that_was_not_asked_keeps_nothing_open() -> None:
     told = estimates()
     told["certificates"][0] |= {"state": "not_asked", "at_pairs": None}

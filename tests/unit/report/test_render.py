@@ -150,7 +150,7 @@ def test_a_verdict_by_point_estimate_has_the_page_it_had() -> None:
 def test_the_first_gate_is_held_against_the_minimum() -> None:
     page, _ = _parsed("first_gate")
     assert "candidate \N{MINUS SIGN} minimum, pair by pair" in page
-    assert "minimum 0.75</text>" in page
+    assert "minimum 0.75</li>" in page
     assert 'data-label="Observed" class="num ">0.811<' in page
 
 

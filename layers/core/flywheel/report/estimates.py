@@ -139,7 +139,7 @@ def read_decision(verdict: Verdict, policy: GatePolicy, *, money: Money = _UNKNO
         anchor=AnchorEvidence(_interval(it.anchor.difference), it.anchor.state, policy.anchor_margin)
         if it.anchor
         else None,
-        missing=tuple(_missing(found, money.invocation_usd) for found in it.missing),
+        missing=tuple(_missing(found, money.invocation_usd) for found in it.missing) if _goes_on(verdict) else (),
     )
 
 
@@ -222,6 +222,11 @@ def _times(usd: float | None, invocations: int | None) -> float | None:
 
 def _settled(certificates: Sequence[Certificate], verdict: Verdict) -> bool:
     return verdict.kind == "FAIL" or {c.state for c in certificates} - {"not_asked"} == {"certified"}
+
+
+def _goes_on(verdict: Verdict) -> bool:
+    """Whether more pairs could help: a FAIL misses nothing, and of a void run nothing can be continued."""
+    return verdict.kind == "INCONCLUSIVE" and not any(reason.code == "void" for reason in verdict.reasons)
 
 
 def _ending(it: _Estimates, certificates: Sequence[Certificate], verdict: Verdict) -> str:
