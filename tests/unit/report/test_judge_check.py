@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from flywheel.domain.judge_check import judge_estimates
+from flywheel.domain.review import Review
 from flywheel.report import render_html
 from flywheel.report.judge_check import Figure, JudgeCheck, read_judge
 from tests import report_samples
 from tests.report_estimates import judge
+from tests.report_gates import Behaviour, gate_plan, trial_records
 
 
 def check(**options: Any) -> JudgeCheck:
@@ -30,6 +33,25 @@ def test_agreement_with_itself_and_with_people_is_read_with_intervals() -> None:
     assert found.kappa == Figure(0.71, 0.55, 0.83)
     assert found.human_difference is not None
     assert (found.human_difference.by, found.human_difference.reviewed) == ("pairs", 40)
+
+
+@pytest.mark.parametrize("reviewed", [0, 40])
+def test_what_the_gate_estimates_of_its_judge_can_be_read(reviewed: int) -> None:
+    plan = gate_plan()
+    records = [*trial_records(plan.items, "candidate", Behaviour(poor=0.3)),
+               *trial_records(plan.items, "incumbent", Behaviour(poor=0.3))]  # fmt: skip
+    records = [replace(r, facts=tuple(replace(f, again=f.choice) for f in r.facts)) for r in records]
+    reviews = [
+        Review("g-1", r.key.item_id, 1, r.key.arm, r.trace_id, plan.judge.version, r.scores["correctness"],
+               r.scores["correctness"], "random", "u-1", "2026-11-23T07:12:03+00:00")
+        for r in records[:reviewed]
+    ]  # fmt: skip
+    told = judge_estimates(plan, records, reviews)
+    found = read_judge({"judge": told})
+    assert found is not None
+    assert (found.version, found.reviews, found.checked) == (plan.judge.version, reviewed, reviewed > 0)
+    assert found.agreed == found.repeats > 0
+    assert (found.human_difference is None) == (told["human_difference"] is None)
 
 
 @pytest.mark.parametrize("told", [None, {}, {"judge": None}, {"judge": {"version": "x"}}, {"judge": [1]}])
