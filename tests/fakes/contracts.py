@@ -17,6 +17,7 @@ from flywheel.ports import (
     GateRow,
     GateStore,
     Head,
+    Hold,
     ImageRegistry,
     ObjectStore,
     Promotion,
@@ -25,6 +26,7 @@ from flywheel.ports import (
     RuntimeControl,
     RuntimeSpec,
     Settings,
+    Settlement,
 )
 from tests.fakes.clock import NOON
 
@@ -67,6 +69,10 @@ class ObjectStoreContract:
 
 def gate_row(gate_id: str = "g-20261123t120000-00000001", execution: str = "arn:1") -> GateRow:
     return GateRow(gate_id, execution, "ecr", NOON, NOON.isoformat(), tag="v1")
+
+
+HOLD = Hold(NOON, NOON + timedelta(hours=1))
+APPROVED = Settlement("approved", NOON + timedelta(minutes=5), "arn:aws:iam::0:user/ada", "ada@desk", "I read them all")
 
 
 class GateStoreContract:
@@ -113,6 +119,61 @@ class GateStoreContract:
         assert again == ended
         gates.attach_report(gate, "gates/g/report.html")
         assert gates.get(gate) == replace(ended, report_key="gates/g/report.html")
+
+    def test_a_hold_is_kept_apart_from_its_token_and_the_newest_token_counts(self, gates: GateStore) -> None:
+        gate = gates.open(gate_row()).gate_id
+        assert gates.task_token(gate) is None
+        assert gates.hold(gate, HOLD, "token-1").hold == HOLD
+        held = gates.hold(gate, replace(HOLD, until=NOON), "token-2")
+        assert (held.hold, held.held) == (HOLD, True)
+        assert gates.task_token(gate) == "token-2"
+        assert "token-" not in repr(gates.get(gate))
+
+    def test_the_first_settlement_stands(self, gates: GateStore) -> None:
+        gate = gates.open(gate_row()).gate_id
+        gates.hold(gate, HOLD, "token")
+        assert gates.settle(gate, APPROVED) == APPROVED
+        assert gates.settle(gate, replace(APPROVED, kind="rejected", by="arn:other")) == APPROVED
+        assert gates.settle(gate, Settlement("timed_out", HOLD.until)) == APPROVED
+        row = gates.get(gate)
+        assert row is not None
+        assert (row.hold, row.held, row.approval) == (replace(HOLD, settled=APPROVED), False, APPROVED)
+
+    def test_of_people_who_settle_at_the_same_time_exactly_one_does(self, gates: GateStore) -> None:
+        gate = gates.open(gate_row()).gate_id
+        gates.hold(gate, HOLD, "token")
+        with ThreadPoolExecutor(6) as pool:
+            said = [replace(APPROVED, kind="approved" if n % 2 else "rejected", by=f"arn:{n}") for n in range(6)]
+            stands = list(pool.map(lambda one: _insist(lambda: gates.settle(gate, one)), said))
+        assert len({one.by for one in stands}) == 1
+
+    def test_after_its_time_only_the_time_limit_settles_a_hold(self, gates: GateStore) -> None:
+        gate = gates.open(gate_row()).gate_id
+        gates.hold(gate, HOLD, "token")
+        with pytest.raises(ConflictError, match=r"until 2026-11-23 13:00 UTC|does not wait"):
+            gates.settle(gate, replace(APPROVED, at=HOLD.until))
+        over = Settlement("timed_out", HOLD.until + timedelta(seconds=1))
+        assert gates.settle(gate, over) == over
+        row = gates.get(gate)
+        assert row is not None
+        assert (row.held, row.approval) == (False, None)
+
+    def test_what_is_not_held_cannot_be_settled(self, gates: GateStore) -> None:
+        with pytest.raises(NotFoundError):
+            gates.settle("g-unknown", APPROVED)
+        with pytest.raises(NotFoundError):
+            gates.hold("g-unknown", HOLD, "token")
+        assert gates.task_token("g-unknown") is None
+        gate = gates.open(gate_row()).gate_id
+        with pytest.raises(ConflictError, match="not held"):
+            gates.settle(gate, APPROVED)
+        gates.hold(gate, HOLD, "token")
+        ended = gates.end(gate, verdict="INCONCLUSIVE", reasons=["x"], promoted=False, ended=NOON, report_key=None)
+        assert (ended.hold, ended.held) == (HOLD, False)
+        with pytest.raises(ConflictError):
+            gates.settle(gate, APPROVED)
+        with pytest.raises(ConflictError, match="ended"):
+            gates.hold(gate, HOLD, "token")
 
     def test_a_gate_that_does_not_exist_cannot_be_changed(self, gates: GateStore) -> None:
         with pytest.raises(NotFoundError):

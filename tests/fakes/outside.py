@@ -108,3 +108,20 @@ class InMemoryOnce:
         if key not in self.done:
             effect()
             self.done.add(key)
+
+
+class RecordingCallbacks:
+    """Knows no token that was used before, nor those of `closed`; fails first as often as `failures` says."""
+
+    def __init__(self) -> None:
+        self.woken: list[str] = []
+        self.closed: set[str] = set()
+        self.failures = 0
+
+    def succeed(self, task_token: str) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise TransientError("states:SendTaskSuccess: ThrottlingException")
+        if task_token in self.closed or task_token in self.woken:
+            raise NotFoundError("the state machine does not wait for this call any more")
+        self.woken.append(task_token)

@@ -9,7 +9,7 @@ from flywheel.domain.gate import VerdictKind
 from flywheel.domain.outcome import Arm
 from flywheel.domain.releases import GateRequest, supersedes
 from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError
-from flywheel.ports import GateArm, GateRow, Head, Promotion, Release
+from flywheel.ports import GateArm, GateRow, Head, Hold, Promotion, Release, Settlement
 
 
 class InMemoryGates:
@@ -17,6 +17,7 @@ class InMemoryGates:
         self.rows: dict[str, GateRow] = {}
         self.counted: dict[str, str] = {}
         self.executions: dict[str, str] = {}
+        self.tokens: dict[str, str] = {}
         self._lock = Lock()
 
     def open(self, row: GateRow) -> GateRow:
@@ -64,6 +65,29 @@ class InMemoryGates:
 
     def note_promotion(self, gate_id: str, promotion: Promotion) -> None:
         self.rows[gate_id] = replace(self._required(gate_id), promotion=promotion)
+
+    def hold(self, gate_id: str, hold: Hold, task_token: str) -> GateRow:
+        row = self._required(gate_id)
+        if row.status != "running":
+            raise ConflictError(f"gate {gate_id} has ended")
+        self.tokens[gate_id] = task_token
+        self.rows[gate_id] = replace(row, hold=row.hold or hold)
+        return self.rows[gate_id]
+
+    def task_token(self, gate_id: str) -> str | None:
+        return self.tokens.get(gate_id)
+
+    def settle(self, gate_id: str, settlement: Settlement) -> Settlement:
+        with self._lock:
+            row = self._required(gate_id)
+            if row.hold is None:
+                raise ConflictError(f"gate {gate_id} is not held")
+            if row.hold.settled is not None:
+                return row.hold.settled
+            if not row.held or (settlement.kind != "timed_out" and settlement.at >= row.hold.until):
+                raise ConflictError(f"gate {gate_id} does not wait any more")
+            self.rows[gate_id] = replace(row, hold=replace(row.hold, settled=settlement))
+            return settlement
 
     def end(
         self,

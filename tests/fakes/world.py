@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from flywheel.annotation import Annotator
+from flywheel.approval import Approver
 from flywheel.baselines import Baselines
 from flywheel.deciding import Decider, DecidingSettings
 from flywheel.deployment import Deployer, DeploymentSettings
@@ -15,8 +16,10 @@ from flywheel.domain.candidate import Candidate
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import TrialError, TrialKey, TrialRecord, dump_records
 from flywheel.domain.plan import load_shard
+from flywheel.domain.verdict import Reason, Verdict
 from flywheel.events import DecideReply
 from flywheel.evidence import GateEvidence, result_key, shard_key
+from flywheel.holding import Holder
 from flywheel.planning import Planner, PlanningSettings
 from flywheel.ports import Head, Release
 from flywheel.production import ProductionEndpoint
@@ -35,6 +38,7 @@ from tests.fakes.outside import (
     InMemoryScores,
     InMemorySettings,
     RecordingBus,
+    RecordingCallbacks,
     RecordingNotifier,
 )
 from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
@@ -113,6 +117,7 @@ class World:
     once: InMemoryOnce = field(default_factory=InMemoryOnce)
     reviews: InMemoryReviewQueue = field(default_factory=InMemoryReviewQueue)
     asked_about: InMemoryReviewLedger = field(default_factory=InMemoryReviewLedger)
+    callbacks: RecordingCallbacks = field(default_factory=RecordingCallbacks)
     warnings: list[str] = field(default_factory=list)
     wave_pairs: int = 100
 
@@ -189,6 +194,28 @@ class World:
         return Announcer("dev", self.bus, self.notifier, self.once)
 
     @property
+    def holder(self) -> Holder:
+        return Holder(
+            "dev",
+            gates=self.gates,
+            evidence=self.evidence,
+            bus=self.bus,
+            notifier=self.notifier,
+            once=self.once,
+            clock=self.clock,
+        )
+
+    @property
+    def approver(self) -> Approver:
+        return Approver(
+            gates=self.gates,
+            releases=self.releases,
+            evidence=self.evidence,
+            callbacks=self.callbacks,
+            clock=self.clock,
+        )
+
+    @property
     def retirer(self) -> Retirer:
         return Retirer(
             STACK,
@@ -248,6 +275,23 @@ class World:
             self.evaluate(reply)
             reply = self.decider.decide(gate_id, reply.wave)
         assert reply.action == "promote", self.evidence.verdict(gate_id)
+        return gate_id
+
+    def undecided(self, event: Mapping[str, Any] | None = None, execution: str = "arn:execution:1") -> str:
+        """Plan a gate whose evidence leaves it open, under a policy that leaves it to a person; give its id."""
+        self.settings.texts["policy"] = json.dumps(POLICY | {"on_inconclusive": "hold", "hold_h": 1, "max_trials": 2})
+        gate_id = self.plan(event, execution)
+        missing = [{"certificate": "mean", "slice": None, "pairs": 40, "invocations": 80, "message": "40 more pairs"}]
+        reasons = (Reason("undecided", "the mean is neither certified nor refuted"),)
+        self.evidence.write_verdict(gate_id, Verdict("INCONCLUSIVE", reasons, {"missing": missing}))
+        return gate_id
+
+    def held(self, event: Mapping[str, Any] | None = None, execution: str = "arn:execution:1") -> str:
+        """Take such a gate to its hold; give its id."""
+        gate_id = self.undecided(event, execution)
+        reply = self.decider.decide(gate_id, 0)
+        assert reply.action == "hold"
+        self.holder.hold(gate_id, f"token-of-{gate_id}", since=self.clock.now(), hold_s=reply.hold_s)
         return gate_id
 
     def promote(self, gate_id: str, calls: int = 10) -> bool:

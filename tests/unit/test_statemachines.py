@@ -4,13 +4,15 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonata
 import pytest
 from statelint.linter import Linter
 
 from flywheel import errors
+from flywheel.domain.holds import SettlementKind
+from flywheel.domain.policy import parse_policy
 
 ROOT = Path(__file__).parents[2]
 MACHINES = sorted((ROOT / "statemachines").glob("*.asl.json"))
@@ -97,7 +99,8 @@ def test_every_path_after_the_plan_goes_through_clean_up() -> None:
     for name in ("Deploy Arms", "Decide Gate", "Evaluate Wave", "Promote Candidate"):
         assert [c["Next"] for c in gate[name]["Catch"]] == ["Clean Up"], name
         assert gate[name]["Catch"][0]["ErrorEquals"] == ["States.ALL"], name
-    assert gate["Clean Up"]["Next"] == "Publish Verdict"
+    assert gate["Clean Up"]["Next"] == "Is A Person Asked"
+    assert gate["Is A Person Asked"]["Default"] == "Publish Verdict"
     ends = [name for name, state in gate.items() if state["Type"] in {"Succeed", "Fail"} or state.get("End")]
     assert sorted(ends) == ["Duplicate Delivery", "Gate Broken", "Gate Ended"]
 
@@ -154,3 +157,80 @@ def test_a_plan_that_fails_for_good_is_published_from_the_event_itself() -> None
     assert sent({"arms": []}, failure) == {"event": {"id": "e-1"}, "execution_arn": "arn:1", "failure": failure}
     assert sent({"gate_id": "g"}, failure) == {"gate_id": "g", "failure": failure}
     assert sent({"gate_id": "g"}, {}) == {"gate_id": "g"}
+
+
+# --- a held gate ----------------------------------------------------------------------------------------------------
+
+
+def gate_states() -> dict[str, State]:
+    states: dict[str, State] = json.loads((ROOT / "statemachines" / "gate.asl.json").read_text())["States"]
+    return states
+
+
+def holds(condition: str, **variables: Any) -> Any:
+    """The value of an expression with these variables, `$` before their names."""
+    (text,) = expressions(condition)
+    for name in variables:
+        text = re.sub(rf"\${name}\b", name, text)
+    return jsonata.Jsonata(text).evaluate(variables)
+
+
+def test_a_gate_waits_for_a_person_only_after_its_runtimes_are_gone() -> None:
+    gate = gate_states()
+    before = [name for name, state in gate.items() if "Hold Gate" in next_states(state)]
+    assert before == ["Is A Person Asked"]
+    assert [name for name, state in gate.items() if "Is A Person Asked" in next_states(state)] == ["Clean Up"]
+    assert gate["Clean Up"]["Catch"][0]["Next"] == "Publish Verdict"  # runtimes that are left over: nobody is asked
+    (asked,) = gate["Is A Person Asked"]["Choices"]
+    assert [holds(asked["Condition"], hold_s=s) for s in (0, 3600)] == [False, True]
+
+
+def test_nobody_is_asked_twice_and_nobody_before_a_decision() -> None:
+    gate = gate_states()
+    assert gate["Plan Gate"]["Assign"]["hold_s"] == 0
+    assert gate["Plan Gate"]["Catch"][0]["Assign"]["hold_s"] == 0
+    assert gate["Settle Hold"]["Assign"] == {"hold_s": 0}
+    assert gate["Decide Gate"]["Assign"] == {"hold_s": "{% $states.result.Payload.hold_s %}"}
+
+
+def test_what_the_record_says_decides_whether_the_token_came_or_the_time_was_over() -> None:
+    gate = gate_states()
+    assert gate["Hold Gate"]["TimeoutSeconds"] == "{% $hold_s %}"
+    assert (gate["Hold Gate"]["Next"], gate["Hold Gate"]["Output"]["timed_out"]) == ("Settle Hold", False)
+    over, broken = gate["Hold Gate"]["Catch"]
+    assert over["ErrorEquals"] == ["States.Timeout", "States.HeartbeatTimeout"]
+    assert (over["Next"], over["Output"]["timed_out"]) == ("Settle Hold", True)
+    assert (broken["ErrorEquals"], broken["Next"]) == (["States.ALL"], "Publish Verdict")
+    (approved,) = gate["Was It Approved"]["Choices"]
+    assert approved["Next"] == "Promote Candidate"
+    answers = [
+        holds(approved["Condition"], states={"input": {"settlement": s}}) for s in get_args(SettlementKind.__value__)
+    ]
+    assert answers == [True, False, False]
+    assert gate["Was It Approved"]["Default"] == "Publish Verdict"
+
+
+def test_the_longest_hold_fits_the_machine_and_a_gate_that_is_not_held_gets_four_hours() -> None:
+    machine = json.loads((ROOT / "statemachines" / "gate.asl.json").read_text())
+    longest = 720
+    with pytest.raises(errors.InvalidRequestError):
+        parse_policy({"hold_h": longest + 0.01})
+    assert machine["TimeoutSeconds"] >= longest * 3600 + 14_400
+    late = machine["States"]["What Was Decided"]["Choices"][0]
+
+    def over(started: str, action: str = "evaluate") -> Any:
+        states = {"input": {"action": action}, "context": {"Execution": {"StartTime": started}}}
+        return holds(late["Condition"], states=states)
+
+    assert over("2026-11-23T12:00:00.000Z") is True
+    assert over("2026-11-23T12:00:00.000Z", "promote") is False
+    assert over("2999-11-23T12:00:00.000Z") is False
+    assert (late["Next"], late["Assign"]["failure"]["error"]) == ("Clean Up", "GateTimedOut")
+
+
+def test_a_runtime_that_never_goes_is_not_waited_for_without_an_end() -> None:
+    states = gate_states()["Clean Up"]["ItemProcessor"]["States"]
+    gone, never = states["Is Runtime Gone"]["Choices"]
+    assert gone["Next"] == "Arm Retired"
+    assert holds(never["Condition"], states={"input": {"since": 0}}) is True
+    assert (never["Next"], states["Arm Not Retired"]["Error"]) == ("Arm Not Retired", "CleanUpFailed")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from flywheel.baselines import Baselines
 from flywheel.domain.baselines import baselines_of
@@ -9,6 +10,7 @@ from flywheel.domain.early_stop import certain_failure
 from flywheel.domain.gate import Errored, Reason, SequentialGate, Verdict
 from flywheel.domain.golden import dataset_hash
 from flywheel.domain.guards import check_guards, final_verdict
+from flywheel.domain.holds import waits_for_person
 from flywheel.domain.judge_check import judge_estimates, judge_reasons
 from flywheel.domain.outcome import TrialKey, TrialRecord
 from flywheel.domain.plan import GatePlan
@@ -70,9 +72,7 @@ class Decider:
         if verdict is None:
             return self._asked(gate_id, wave)
         verdict = self._evidence.write_verdict(gate_id, verdict)
-        action = "promote" if verdict.kind == "PASS" and plan.promote else "end"
-        reply = DecideReply.model_validate({"action": action, "gate_id": gate_id, "wave": wave})
-        return self._stand(wave, reply)
+        return self._stand(wave, _follows(plan, verdict, wave))
 
     def _look(self, plan: GatePlan, wave: int) -> Verdict | None:
         """Give the verdict of this look; None: the next wave's shards and state are written."""
@@ -208,6 +208,15 @@ class Decider:
             required=float(total),
             items=items[:_NAMED],
         )
+
+
+def _follows(plan: GatePlan, verdict: Verdict, wave: int) -> DecideReply:
+    """What a verdict leads to."""
+    if verdict.kind == "PASS" and plan.promote:
+        return DecideReply(action="promote", gate_id=plan.gate_id, wave=wave)
+    if waits_for_person(plan.policy, verdict, promote=plan.promote):
+        return DecideReply(action="hold", gate_id=plan.gate_id, wave=wave, hold_s=ceil(plan.policy.hold_h * 3600))
+    return DecideReply(action="end", gate_id=plan.gate_id, wave=wave)
 
 
 def _primary(plan: GatePlan, record: TrialRecord) -> float | Errored:

@@ -4,8 +4,18 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
+from flywheel.domain.holds import SettlementKind
 from flywheel.domain.outcome import Arm
 from flywheel.domain.releases import gate_id
 from flywheel.errors import InvalidRequestError
@@ -196,14 +206,37 @@ class ShardPointer(_Wire):
 
 
 class DecideReply(_Wire):
-    action: Literal["evaluate", "promote", "end"]
+    """`hold_s`: seconds for which a person may decide when the action is `hold`, else 0."""
+
+    action: Literal["evaluate", "promote", "hold", "end"]
     gate_id: str
     wave: int
+    hold_s: int = 0
     shards: tuple[ShardPointer, ...] = ()
 
 
 class GateMessage(_Wire):
     gate_id: str = Field(min_length=1)
+
+
+class HoldRequest(_Wire):
+    """`task_token` goes on with the machine, so it is shown nowhere, not even when this message is refused."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    gate_id: str = Field(min_length=1)
+    task_token: SecretStr = Field(min_length=1)
+    since: AwareDatetime
+    hold_s: PositiveInt
+
+
+class SettleRequest(_Wire):
+    gate_id: str = Field(min_length=1)
+    timed_out: bool
+
+
+class SettleReply(_Wire):
+    settlement: SettlementKind
 
 
 class PromoteReply(_Wire):

@@ -62,6 +62,11 @@ def failure_key(gate_id: str) -> str:
     return f"gates/{gate_id}/failure.json"
 
 
+def approval_key(gate_id: str) -> str:
+    """Key of how a gate that was left to a person was settled: by whom, when and why."""
+    return f"gates/{gate_id}/approval.json"
+
+
 def report_key(gate_id: str, kind: str) -> str:
     """`kind` is `json` or `html`."""
     return f"gates/{gate_id}/report.{kind}"

@@ -1,4 +1,4 @@
-"""PASS -> production: the digest that was tested behind the endpoint, a step a call; and back again by hand.
+"""PASS, or a person's approval -> production: the digest that was tested behind the endpoint, a step a call.
 
 The steps, each safe to repeat: take the right to promote -> new version of the production runtime -> READY -> endpoint
 `candidate` on it -> smoke test -> endpoint `production` on it -> record, right given back -> event.
@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from flywheel.domain.holds import may_promote
 from flywheel.domain.plan import GatePlan
 from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError, PromotionRefusedError
 from flywheel.events import PromoteReply
@@ -23,6 +24,7 @@ from flywheel.ports import (
     ReleaseStore,
     RuntimeControl,
     RuntimeStatus,
+    Settlement,
 )
 from flywheel.production import ProductionEndpoint
 from flywheel.runtimes import Surroundings, production_spec, token
@@ -52,7 +54,10 @@ class _RefusedError(PromotionRefusedError):
 
 
 class Promoter:
-    """Promotes the candidate of a gate that passed; each call takes the promotion as far as it goes without waiting."""
+    """Promotes the candidate of a gate that passed, or that a person approved where the evidence left it open.
+
+    Each call takes the promotion as far as it goes without waiting.
+    """
 
     def __init__(
         self,
@@ -97,17 +102,18 @@ class Promoter:
         try:
             if row.status == "ended":
                 raise _RefusedError("gate_ended", "the gate was ended while it promoted")  # noqa: TRY301
-            return self._advance(plan, progress)
+            return self._advance(plan, progress, row.approval)
         except _RefusedError as refused:
             progress = self._noted(gate_id)
             self._production.abandon(gate_id, progress)
             self._note(plan, replace(progress, step="refused", reason=refused.code, message=refused.message))
             raise
 
-    def _advance(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
+    def _advance(self, plan: GatePlan, progress: Promotion, approval: Settlement | None) -> PromoteReply:
         verdict = self._evidence.verdict(plan.gate_id)
-        if verdict is None or verdict.kind != "PASS" or not plan.promote:
-            raise _RefusedError("no_pass", "only a gate that passed, and was asked to promote, may promote")
+        approved = approval is not None
+        if verdict is None or not plan.promote or not may_promote(plan.policy, verdict, approved=approved):
+            raise _RefusedError("no_pass", "only a gate that passed or was approved, and was to promote, may promote")
         if newer := superseded(plan, self._releases):
             raise _RefusedError(newer.code, newer.message)
         now = self._clock.now()
@@ -237,7 +243,8 @@ class Promoter:
     def _announce(self, plan: GatePlan, release: Release, progress: Promotion) -> PromoteReply:
         """The record says `committed` only after the event is out: a lost call sends it again, never not at all."""
         if progress.step != "committed":
-            self._bus.publish("AgentPromoted", _promoted(release, plan))
+            row = self._gates.get(plan.gate_id)
+            self._bus.publish("AgentPromoted", _promoted(release, plan, row.approval if row else None))
             self._note(plan, replace(progress, step="committed"))
         return PromoteReply(done=True, wait_s=0, promoted=True)
 
@@ -276,7 +283,7 @@ def _later() -> PromoteReply:
     return PromoteReply(done=False, wait_s=_WAIT_S, promoted=False)
 
 
-def _promoted(release: Release, plan: GatePlan) -> dict[str, object]:
+def _promoted(release: Release, plan: GatePlan, approval: Settlement | None) -> dict[str, object]:
     return {
         "version": 1,
         "environment": plan.environment,
@@ -287,4 +294,5 @@ def _promoted(release: Release, plan: GatePlan) -> dict[str, object]:
         "runtime_id": release.runtime_id,
         "runtime_version": release.runtime_version,
         "revision": plan.revision,
+        "approved_by": approval.by if approval else None,
     }

@@ -8,24 +8,20 @@ from typing import Any, Protocol
 
 from flywheel.domain.annotation import failed_note
 from flywheel.domain.gate import Reason, Verdict
+from flywheel.domain.holds import NOTE_OF
 from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.plan import GatePlan
 from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.events import Failure, PublishReply
 from flywheel.evidence import GateEvidence, report_key
 from flywheel.opening import opened_unplanned
-from flywheel.ports import Clock, EventBus, GateRow, GateStore, Notifier, Promotion, ReleaseStore
+from flywheel.ports import Clock, EventBus, GateRow, GateStore, Hold, Notifier, Once, Promotion, ReleaseStore
 from flywheel.production import settled
 
 _CAUSE_LIMIT = 300
 _EVENT_TYPES = {"PASS": "GatePassed", "FAIL": "GateFailed", "INCONCLUSIVE": "GateInconclusive"}
 _CLEAN_UP_FAILED = "CleanUpFailed"
-
-
-class Once(Protocol):
-    def run(self, key: str, effect: Callable[[], None]) -> None:
-        """Carry the effect out unless it was carried out under this key before."""
-        ...
+_PROMOTION_REFUSED = "PromotionRefusedError"
 
 
 class Render(Protocol):
@@ -34,12 +30,33 @@ class Render(Protocol):
         ...
 
 
-def final_outcome(verdict: Verdict | None, failure: Failure | None, promotion: Promotion | None) -> Verdict:
+def final_outcome(
+    verdict: Verdict | None, failure: Failure | None, promotion: Promotion | None, hold: Hold | None = None
+) -> Verdict:
     """What the gate says in the end.
 
-    Evidence that was decided on stands. A PASS that could not be carried out is INCONCLUSIVE, because "passed" means
-    that production runs it, or could; a failure without a verdict is INCONCLUSIVE with the error's name.
+    Evidence that was decided on stands, whatever a person made of it: that is a note. A PASS that could not be carried
+    out is INCONCLUSIVE, because "passed" means that production runs it, or could; a failure without a verdict is
+    INCONCLUSIVE with the error's name.
     """
+    outcome = _outcome(verdict, failure, promotion)
+    note = settlement_note(hold)
+    return outcome if note is None else Verdict(outcome.kind, (*outcome.reasons, note), outcome.estimates)
+
+
+def settlement_note(hold: Hold | None) -> Reason | None:
+    """How a hold ended, for the record; None: there was none, or nothing settled it."""
+    settled = hold.settled if hold else None
+    if hold is None or settled is None:
+        return None
+    if settled.kind == "timed_out":
+        return Reason(NOTE_OF[settled.kind], f"nobody decided until {hold.until:%Y-%m-%d %H:%M} UTC")
+    who = f"{settled.name} ({settled.by})" if settled.name else settled.by
+    message = f"{settled.kind} by {who} on {settled.at:%Y-%m-%d %H:%M} UTC: {settled.reason}"
+    return Reason(NOTE_OF[settled.kind], message)
+
+
+def _outcome(verdict: Verdict | None, failure: Failure | None, promotion: Promotion | None) -> Verdict:
     trouble = None if failure is None else Reason(*_said(failure, promotion))
     if verdict is None:
         if trouble is None:
@@ -49,7 +66,8 @@ def final_outcome(verdict: Verdict | None, failure: Failure | None, promotion: P
         return verdict
     kept = failure is not None and failure.error == _CLEAN_UP_FAILED
     committed = promotion is not None and promotion.step == "committed"
-    if verdict.kind == "PASS" and not committed and not kept:
+    approved_in_vain = verdict.kind == "INCONCLUSIVE" and failure is not None and failure.error == _PROMOTION_REFUSED
+    if (verdict.kind == "PASS" or approved_in_vain) and not committed and not kept:
         return Verdict("INCONCLUSIVE", (trouble, *verdict.reasons), verdict.estimates)
     if any(reason.code == trouble.code for reason in verdict.reasons) or _explained(verdict, failure):
         return verdict
@@ -62,7 +80,7 @@ def _explained(verdict: Verdict, failure: Failure | None) -> bool:
 
 
 def _said(failure: Failure, promotion: Promotion | None) -> tuple[str, str]:
-    if failure.error == "PromotionRefusedError" and promotion is not None and promotion.reason:
+    if failure.error == _PROMOTION_REFUSED and promotion is not None and promotion.reason:
         return promotion.reason, promotion.message or ""
     if failure.error == _CLEAN_UP_FAILED:
         return "clean_up_failed", "a short-lived runtime could not be deleted yet: sweep_runtimes goes on with it"
@@ -120,6 +138,7 @@ def _letter(environment: str, row: GateRow, message: str) -> tuple[str, str]:
         f"Image: {row.digest or 'unknown'}" + (f" (tag {row.tag})" if row.tag else ""),
         f"Reasons: {', '.join(row.against) or 'none'}",
         f"Notes: {', '.join(row.notes)}" if row.notes else "",
+        note.message if (note := settlement_note(row.hold)) else "",
         f"Report: flywheel gate report {row.gate_id}" if row.report_key else f"More: flywheel gate show {row.gate_id}",
     ]
     return f"[{environment}] {row.verdict}: {what}", "\n".join(line for line in lines if line)
@@ -175,7 +194,7 @@ class Publisher:
             raise NotFoundError(f"no gate {gate_id}")
         row = settled(row, self._gates, self._releases)
         decided = self._evidence.verdict(gate_id)
-        verdict = final_outcome(decided, failure, row.promotion)
+        verdict = final_outcome(decided, failure, row.promotion, row.hold)
         if decided is not None and (note := self._review_note(gate_id, decided)) is not None:
             verdict = Verdict(verdict.kind, (*verdict.reasons, note), verdict.estimates)
         if verdict.kind is None:

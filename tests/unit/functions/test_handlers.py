@@ -22,6 +22,7 @@ FUNCTIONS = [
     "deploy_candidate",
     "decide_gate",
     "promote_candidate",
+    "hold_gate",
     "retire_candidate",
     "publish_verdict",
     "sweep_runtimes",
@@ -88,7 +89,7 @@ def test_one_gate_goes_through_all_entries(monkeypatch: pytest.MonkeyPatch) -> N
         call(entry("deploy_candidate"), gate | {"arm": arm["arm"]})
         assert call(entry("deploy_candidate"), gate | {"arm": arm["arm"]})["ready"] is True
     asked = call(entry("decide_gate"), gate | {"wave": 0})
-    assert set(asked) == {"action", "gate_id", "wave", "shards"}
+    assert set(asked) == {"action", "gate_id", "wave", "hold_s", "shards"}
     world.evaluate(world.decider.decide(planned["gate_id"], 0))
     assert call(entry("decide_gate"), gate | {"wave": asked["wave"]})["action"] == "promote"
     while not (promoted := call(entry("promote_candidate"), gate))["done"]:
@@ -123,7 +124,7 @@ def test_people_are_asked_after_a_decision_in_the_time_that_is_left(
     assert deadlines == [50.0] * asked  # of the 60 s that are left of this call
 
 
-@pytest.mark.parametrize("name", FUNCTIONS[:6])
+@pytest.mark.parametrize("name", FUNCTIONS[:7])
 @pytest.mark.parametrize("event", [{}, {"gate_id": ""}, {"gate_id": "g", "wave": -1, "arm": "third"}])
 def test_a_malformed_message_is_refused_before_anything_is_done(name: str, event: dict[str, Any]) -> None:
     if name in ("promote_candidate", "publish_verdict") and event.get("gate_id") == "g":

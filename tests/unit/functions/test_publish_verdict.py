@@ -20,6 +20,7 @@ from tests.fakes.world import DIGEST, World, ecr_event, requested_event
 
 PASS = Verdict("PASS")
 FAIL = Verdict("FAIL", (Reason("minimum", "too low"),))
+UNDECIDED = Verdict("INCONCLUSIVE", (Reason("undecided", "nobody knows"),))
 COMMITTED = Promotion("committed", NOON)
 REFUSED = Promotion("refused", NOON, reason="incumbent_changed", message="production is at release 2")
 
@@ -38,6 +39,15 @@ def cause(message: str) -> str:
         (PASS, Failure(error="CleanUpFailed"), COMMITTED, "PASS", ["clean_up_failed"]),
         (PASS, Failure(error="CleanUpFailed"), None, "PASS", ["clean_up_failed"]),
         (FAIL, Failure(error="CleanUpFailed"), None, "FAIL", ["minimum", "clean_up_failed"]),
+        (UNDECIDED, None, COMMITTED, "INCONCLUSIVE", ["undecided"]),
+        (
+            UNDECIDED,
+            Failure(error="PromotionRefusedError"),
+            REFUSED,
+            "INCONCLUSIVE",
+            ["incumbent_changed", "undecided"],
+        ),
+        (UNDECIDED, Failure(error="CleanUpFailed"), COMMITTED, "INCONCLUSIVE", ["undecided", "clean_up_failed"]),
         (
             Verdict("FAIL", (Reason("never_ready", "m"),)),
             Failure(error="DeploymentFailedError", cause=cause("never_ready: candidate")),

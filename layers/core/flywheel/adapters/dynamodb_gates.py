@@ -8,7 +8,7 @@ from flywheel.adapters.dynamodb import Item, Table
 from flywheel.domain.gate import VerdictKind
 from flywheel.domain.outcome import Arm
 from flywheel.errors import ConflictError, NotFoundError
-from flywheel.ports import GateArm, GateRow, Promotion
+from flywheel.ports import GateArm, GateRow, Hold, Promotion, Settlement
 
 _GATES = "GATES"
 
@@ -56,6 +56,27 @@ def _promotion(item: Mapping[str, Any] | None) -> Promotion | None:
     )
 
 
+def _settlement_item(settlement: Settlement) -> Item:
+    return {
+        "kind": settlement.kind,
+        "at": time_text(settlement.at),
+        "by": settlement.by,
+        "name": settlement.name,
+        "reason": settlement.reason,
+    }
+
+
+def _hold(item: Mapping[str, Any] | None) -> Hold | None:
+    if item is None:
+        return None
+    settled = item.get("settled")
+    return Hold(
+        datetime.fromisoformat(item["since"]),
+        datetime.fromisoformat(item["until"]),
+        None if settled is None else Settlement(**{**settled, "at": datetime.fromisoformat(settled["at"])}),
+    )
+
+
 def _row(item: Mapping[str, Any]) -> GateRow:
     return GateRow(
         gate_id=item["gate_id"],
@@ -74,6 +95,7 @@ def _row(item: Mapping[str, Any]) -> GateRow:
         promotion=_promotion(item.get("promotion")),
         ended=time_value(item.get("ended")),
         report_key=item.get("report_key"),
+        hold=_hold(item.get("hold")),
     )
 
 
@@ -163,6 +185,49 @@ class DynamoDbGates:
     def note_promotion(self, gate_id: str, promotion: Promotion) -> None:
         self._set(gate_id, {"promotion": _promotion_item(promotion)})
 
+    def hold(self, gate_id: str, hold: Hold, task_token: str) -> GateRow:
+        changed = self._table.update(
+            _GATES,
+            gate_id,
+            "SET #hold = if_not_exists(#hold, :hold), task_token = :token",
+            when="#status = :running",
+            values={
+                ":hold": {"since": time_text(hold.since), "until": time_text(hold.until)},
+                ":token": task_token,
+                ":running": "running",
+            },
+            names={"#hold": "hold", "#status": "status"},
+        )
+        if changed is None:
+            self._must_exist(gate_id)
+            raise ConflictError(f"gate {gate_id} has ended: it waits for nobody")
+        return _row(changed)
+
+    def task_token(self, gate_id: str) -> str | None:
+        item = self._table.get(_GATES, gate_id)
+        return None if item is None else item.get("task_token")
+
+    def settle(self, gate_id: str, settlement: Settlement) -> Settlement:
+        when = "#status = :running AND attribute_exists(#hold) AND attribute_not_exists(#hold.settled)"
+        values: Item = {":settled": _settlement_item(settlement), ":running": "running"}
+        if settlement.kind != "timed_out":
+            when += " AND #hold.#until > :at"
+            values[":at"] = time_text(settlement.at)
+        names = {"#hold": "hold", "#status": "status"} | ({"#until": "until"} if ":at" in values else {})
+        changed = self._table.update(
+            _GATES, gate_id, "SET #hold.settled = :settled", when=when, values=values, names=names
+        )
+        if changed is not None:
+            return settlement
+        hold = self._must_exist(gate_id).hold
+        if hold is None:
+            raise ConflictError(f"gate {gate_id} is not held")
+        if hold.settled is None:
+            raise ConflictError(
+                f"gate {gate_id} waited for a person until {hold.until:%Y-%m-%d %H:%M} UTC, or was ended"
+            )
+        return hold.settled
+
     def end(
         self,
         gate_id: str,
@@ -203,6 +268,12 @@ class DynamoDbGates:
             values={f":{name}": value for name, value in given.items()} | dict(more),
             names=names,
         )
+
+    def _must_exist(self, gate_id: str) -> GateRow:
+        row = self.get(gate_id)
+        if row is None:
+            raise NotFoundError(f"no gate {gate_id}")
+        return row
 
     def _required(self, gate_id: str) -> GateRow:
         row = self.get(gate_id)

@@ -55,6 +55,9 @@ NOTES = frozenset(
         "incumbent_rerun",
         "anchor_unavailable",
         "annotation_failed",
+        "approved",
+        "rejected_by_person",
+        "hold_timed_out",
     }
 )
 

@@ -5,6 +5,7 @@ can happen.
 """
 
 from flywheel.ports.outside import (
+    Callbacks,
     Clock,
     DatasetSnapshot,
     DatasetStore,
@@ -13,6 +14,7 @@ from flywheel.ports.outside import (
     ImageRegistry,
     Notifier,
     ObjectStore,
+    Once,
     PromptStore,
     ScoreStore,
     Settings,
@@ -33,14 +35,17 @@ from flywheel.ports.state import (
     GateRow,
     GateStore,
     Head,
+    Hold,
     Promotion,
     Release,
     ReleaseStore,
+    Settlement,
 )
 
 __all__ = [
     "AgentInvoker",
     "AgentReply",
+    "Callbacks",
     "Claim",
     "Clock",
     "DatasetSnapshot",
@@ -51,12 +56,14 @@ __all__ = [
     "GateRow",
     "GateStore",
     "Head",
+    "Hold",
     "HumanScore",
     "Image",
     "ImageRegistry",
     "InvocationFailure",
     "Notifier",
     "ObjectStore",
+    "Once",
     "Promotion",
     "PromptStore",
     "Queue",
@@ -70,4 +77,5 @@ __all__ = [
     "RuntimeStatus",
     "ScoreStore",
     "Settings",
+    "Settlement",
 ]

@@ -1,6 +1,6 @@
 """Everything else that is outside: time, objects, images, settings, Langfuse, the bus and people."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -83,6 +83,20 @@ class PromptStore(Protocol):
 class EventBus(Protocol):
     def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
         """Put one event on our bus."""
+        ...
+
+
+class Once(Protocol):
+    def run(self, key: str, effect: Callable[[], None]) -> None:
+        """Carry the effect out unless it was carried out under this key before."""
+        ...
+
+
+class Callbacks(Protocol):
+    """Tasks of a state machine that wait for somebody."""
+
+    def succeed(self, task_token: str) -> None:
+        """Let the task go on. Raise `NotFoundError` when it does not wait any more."""
         ...
 
 

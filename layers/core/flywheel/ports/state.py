@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from flywheel.domain.candidate import Candidate
 from flywheel.domain.gate import VerdictKind
+from flywheel.domain.holds import SettlementKind
 from flywheel.domain.outcome import Arm
 from flywheel.domain.releases import GateRequest
 from flywheel.domain.verdict import NOTES
@@ -36,11 +37,34 @@ class GateArm:
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a hold ended. `by` is the AWS identity that decided, `name` what that person goes by, `reason` why.
+
+    All three are empty for `timed_out`.
+    """
+
+    kind: SettlementKind
+    at: datetime
+    by: str = ""
+    name: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An undecided gate waits for a person. The task token that goes on with it is never part of this."""
+
+    since: datetime
+    until: datetime
+    settled: Settlement | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GateRow:
     """The record of one gate: what people and the other functions look it up by.
 
     `reasons` are reason codes, the first one naming what is really wrong, and notes among them (`against` and `notes`
-    tell them apart); `refused`: it never started.
+    tell them apart); `refused`: it never started; `hold`: it was, or is, left to a person.
     """
 
     gate_id: str
@@ -59,6 +83,18 @@ class GateRow:
     promotion: Promotion | None = None
     ended: datetime | None = None
     report_key: str | None = None
+    hold: Hold | None = None
+
+    @property
+    def held(self) -> bool:
+        """It waits for a person now."""
+        return self.status == "running" and self.hold is not None and self.hold.settled is None
+
+    @property
+    def approval(self) -> Settlement | None:
+        """The approval of a person, if there is one."""
+        settled = self.hold.settled if self.hold else None
+        return settled if settled is not None and settled.kind == "approved" else None
 
     @property
     def against(self) -> tuple[str, ...]:
@@ -97,6 +133,26 @@ class GateStore(Protocol):
     def note_runtime(self, gate_id: str, arm: Arm, runtime_id: str) -> None: ...
 
     def note_promotion(self, gate_id: str, promotion: Promotion) -> None: ...
+
+    def hold(self, gate_id: str, hold: Hold, task_token: str) -> GateRow:
+        """Leave the gate to a person, with the newest token that goes on with it; a hold on record stands.
+
+        Raises:
+            ConflictError: the gate has ended.
+        """
+        ...
+
+    def task_token(self, gate_id: str) -> str | None:
+        """Give what wakes a held gate: a capability, for no log and no reply."""
+        ...
+
+    def settle(self, gate_id: str, settlement: Settlement) -> Settlement:
+        """Settle the hold; the first settlement stands, and is what comes back. A person's needs to be in time.
+
+        Raises:
+            ConflictError: the gate is not held, or its time is over and this is no `timed_out`.
+        """
+        ...
 
     def end(
         self,

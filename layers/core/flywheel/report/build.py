@@ -27,7 +27,7 @@ from flywheel.report.model import (
 from flywheel.report.plain import plain
 from flywheel.report.reliability import items_below_n, reliability_rows
 from flywheel.report.text import one_line, shorten
-from flywheel.report.wording import first_words, headline, meaning, next_step, wording
+from flywheel.report.wording import first_words, headline, is_approved, meaning, next_step, wording
 
 REASON_TEXT = 600
 
@@ -73,7 +73,9 @@ def build_report(
         environment=plan.environment,
         verdict=verdict.kind,
         headline=shorten(headline(verdict), REASON_TEXT),
-        meaning=meaning(verdict.kind, promoted=promoted, of_production=plan.judges_production),
+        meaning=meaning(
+            verdict.kind, promoted=promoted, of_production=plan.judges_production, approved=is_approved(verdict)
+        ),
         next_step=next_step(verdict, promoted=promoted),
         reasons=tuple(map(_reason_row, verdict.against)),
         notes=tuple(map(_reason_row, verdict.notes)),
@@ -171,7 +173,7 @@ def _derived_promotion(plan: GatePlan, verdict: Verdict, *, promoted: bool) -> P
     if promoted:
         return Promotion("promoted")
     if verdict.kind != "PASS":
-        return Promotion("not_promoted", "Only a PASS goes to production.")
+        return Promotion("not_promoted", "Only a PASS, or what a person approved, goes to production.")
     if not plan.promote:
         return Promotion("not_requested", "This gate was asked to judge, not to promote.")
     return Promotion("failed", "The candidate passed, but production was not changed; the gate's events say why.")

@@ -26,6 +26,9 @@ class Wording:
 _LOOK_AT_ITEMS = "Open the failed items in this report: question, expected facts, answer and trace stand side by side."
 _RUN_AGAIN = "Nothing is known about the candidate: start the gate again with `flywheel gate start`."
 
+_BACK_AGAIN = "Nothing to do. `flywheel gate rollback` brings the previous release back if you need it."
+_MORE_EVIDENCE = "`flywheel gate start` judges the same digest again."
+
 _BROKEN = Wording(
     "The gate itself broke", "Read the message and the execution of the state machine; then start the gate again."
 )
@@ -117,6 +120,12 @@ _WORDINGS = {
         "Nobody was asked to review it", "Ask again, the verdict stands: `flywheel gate annotate GATE`."
     ),
     "clean_up_failed": Wording("A runtime is still being deleted", "Nothing now: the sweep goes on with it."),
+    "GateTimedOut": Wording("The gate ran out of time", "See what kept it in its progress; then start it again."),
+    "approved": Wording("A person approved it", _BACK_AGAIN),
+    "rejected_by_person": Wording(
+        "A person rejected it", "See their reason; push a better image, or " + _MORE_EVIDENCE
+    ),
+    "hold_timed_out": Wording("Nobody decided in time", "If it is still wanted, " + _MORE_EVIDENCE),
 }
 
 _MEANING: dict[tuple[VerdictKind, bool], str] = {
@@ -160,8 +169,21 @@ _MEANING_OF_PRODUCTION: dict[VerdictKind, str] = {
 }
 
 
-def meaning(kind: VerdictKind, *, promoted: bool, of_production: bool = False) -> str:
+_MEANING_OF_APPROVAL = (
+    "The evidence did not settle it. A person approved it, and the candidate is in production now, under the same "
+    "digest that was tested."
+)
+
+
+def is_approved(verdict: Verdict) -> bool:
+    """Whether a person approved what the evidence left open."""
+    return verdict.kind == "INCONCLUSIVE" and any(note.code == "approved" for note in verdict.notes)
+
+
+def meaning(kind: VerdictKind, *, promoted: bool, of_production: bool = False, approved: bool = False) -> str:
     """What follows for production; `of_production`: what was judged is what runs there already."""
+    if kind == "INCONCLUSIVE" and promoted and approved:
+        return _MEANING_OF_APPROVAL
     if of_production and not promoted:
         return _MEANING_OF_PRODUCTION[kind]
     return _MEANING[(kind, promoted)]
@@ -169,10 +191,13 @@ def meaning(kind: VerdictKind, *, promoted: bool, of_production: bool = False) -
 
 def next_step(verdict: Verdict, *, promoted: bool) -> str:
     """What the reader can do now."""
-    if verdict.kind == "PASS" and promoted:
-        return "Nothing to do. `flywheel gate rollback` brings the previous release back if you need it."
+    if promoted and (verdict.kind == "PASS" or is_approved(verdict)):
+        return _BACK_AGAIN
     if verdict.kind == "PASS":
         return "See under promotion why it was left out; `flywheel gate start` judges the same digest again."
+    for note in verdict.notes:
+        if note.code in ("rejected_by_person", "hold_timed_out"):
+            return wording(note.code).next_step
     return wording(verdict.against[0].code).next_step if verdict.against else _RUN_AGAIN
 
 
