@@ -82,6 +82,11 @@ class StepFunctionsExecutions:
         return None
 
 
+def caller_identity() -> str:
+    with translated("sts:GetCallerIdentity"):
+        return str(boto3.client("sts").get_caller_identity()["Arn"])
+
+
 def golden_dataset(prefix: str) -> LangfuseDatasetStore:
     return LangfuseDatasetStore(langfuse_api(prefix))
 

@@ -10,16 +10,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.gate_decide import approve, reject
+from cli.gate_options import GateId, JsonFlag
 from cli.problems import EXIT_NO, CommandError
 from cli.session import Session
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Judge an image, and look at judgements.")
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-GateId = Annotated[
-    str,
-    typer.Argument(help="A gate's id or the 8 characters it ends in, an image's digest or `TAG@digest`, or `latest`."),
-]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds to watch at most.")]
 
 
@@ -61,7 +58,9 @@ def watch(
     timeout: Timeout = 1800,
     as_json: JsonFlag = False,
 ) -> None:
-    """Follow a gate until its verdict. Exit code 0 PASS, 1 FAIL, 2 INCONCLUSIVE or an error.
+    """Follow a gate until its verdict. Exit code 0 PASS or approved, 1 FAIL, 2 INCONCLUSIVE or an error.
+
+    A gate that is held says until when and how to decide it, and is followed on; with --json in a line of its own.
 
     A digest names the newest gate of that image; `TAG@digest`, which `flywheel push` prints, that push's gate alone.
 
@@ -247,3 +246,7 @@ def plan(ctx: typer.Context, as_json: JsonFlag = False) -> None:
         print(json.dumps(preview.to_dict(), indent=1))
     else:
         gate_plan.print_preview(Console(), preview)
+
+
+app.command()(approve)
+app.command()(reject)

@@ -16,13 +16,19 @@ from cli.session import Session
 from flywheel.domain.verdict import NOTES, Reason, Verdict
 from flywheel.errors import NotFoundError
 from flywheel.evidence import GateEvidence, report_key, verdict_to_dict
-from flywheel.ports import GateRow, Release
+from flywheel.ports import GateRow, Hold, Release, Settlement
 from flywheel.report.plots import seconds
 from flywheel.report.render import measure
 from flywheel.report.text import one_line
 from flywheel.report.wording import headline, next_step, wording
 
-STYLES = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold magenta", "running": "cyan"}
+STYLES = {
+    "PASS": "bold green",
+    "FAIL": "bold red",
+    "INCONCLUSIVE": "bold magenta",
+    "running": "cyan",
+    "held": "bold yellow",
+}
 _SEARCHED = 200
 # Of a report, by the names it has in report.json; an older report has no decision.
 _TOLD = ("verdict", "headline", "meaning", "next_step", "reasons", "notes", "decision")
@@ -69,7 +75,7 @@ def row_to_dict(row: GateRow) -> dict[str, Any]:
     """The record for scripts; times in ISO 8601, `duration_s` None while it runs."""
     return {
         "gate_id": row.gate_id,
-        "status": row.status,
+        "status": "held" if row.held else row.status,
         "verdict": row.verdict,
         "promoted": row.promoted,
         "reasons": list(row.against),
@@ -84,7 +90,40 @@ def row_to_dict(row: GateRow) -> dict[str, Any]:
         "execution_arn": row.execution_arn,
         "arms": {arm: asdict(it) for arm, it in row.arms.items()},
         "report_key": row.report_key,
+        "hold": hold_to_dict(row.hold),
     }
+
+
+def hold_to_dict(hold: Hold | None) -> dict[str, Any] | None:
+    """How long a gate waits or waited for a person, and who settled that; its token is no part of a record."""
+    if hold is None:
+        return None
+    settled = hold.settled
+    return {
+        "since": hold.since.isoformat(),
+        "until": hold.until.isoformat(),
+        "settled": None if settled is None else asdict(settled) | {"at": settled.at.isoformat()},
+    }
+
+
+def settled_line(it: Settlement) -> str:
+    if it.kind == "timed_out":
+        return f"timed out on {it.at:%Y-%m-%d %H:%M} UTC"
+    return one_line(f"{it.kind} by {it.name} ({it.by}) on {it.at:%Y-%m-%d %H:%M} UTC: {it.reason}", 900)
+
+
+def _held_words(row: GateRow, hold: Hold) -> str:
+    if hold.settled is not None:
+        return settled_line(hold.settled)
+    if not row.held:
+        return "ended before anybody decided"
+    return f"waits for a person until {hold.until:%Y-%m-%d %H:%M} UTC"
+
+
+def held_line(row: GateRow) -> str:
+    """Until when a held gate waits, and what a person can do."""
+    until = f"until {row.hold.until:%Y-%m-%d %H:%M} UTC" if row.hold else "for a person"
+    return f"{until}: flywheel gate approve {row.gate_id} --reason TEXT, or reject"
 
 
 def duration_s(row: GateRow, now: datetime | None = None) -> float | None:
@@ -93,7 +132,7 @@ def duration_s(row: GateRow, now: datetime | None = None) -> float | None:
 
 
 def state_word(row: GateRow) -> str:
-    return row.verdict or row.status
+    return row.verdict or ("held" if row.held else row.status)
 
 
 def styled(word: str) -> str:
@@ -139,7 +178,7 @@ def verdict_of(session: Session, row: GateRow) -> dict[str, Any] | None:
     return {
         "verdict": verdict.kind,
         "headline": headline(verdict),
-        "next_step": next_step(verdict, promoted=row.promoted),
+        "next_step": held_line(row) if row.held else next_step(verdict, promoted=row.promoted),
         "reasons": [reason for reason in plain if reason["code"] not in NOTES],
         "notes": [reason for reason in plain if reason["code"] in NOTES],
         "decision": decision_of(verdict, evidence.planned(row.gate_id)),
@@ -182,6 +221,8 @@ def print_gate(console: Console, row: GateRow, verdict: dict[str, Any] | None) -
     say(f"trigger     {escape(row.trigger)}, requested {row.requested_at}")
     say(f"took        {'still running' if took is None else seconds(took * 1000)}")
     say(f"production  {'yes, this image' if row.promoted else 'not changed'}")
+    if row.hold is not None:
+        say(f"held        {escape(_held_words(row, row.hold))}")
     if reasons:
         console.print(reasons_table(reasons))
     if decision := (verdict or {}).get("decision"):
@@ -203,9 +244,10 @@ def fetch_report(session: Session, row: GateRow, folder: Path) -> tuple[Path, Pa
     """
     goal = folder / row.gate_id
     paths = []
+    made = _report_of_held(session, row) if row.held else {}
     for kind in ("html", "json"):
         try:
-            body = session.objects.read(report_key(row.gate_id, kind))
+            body = made.get(kind) or session.objects.read(report_key(row.gate_id, kind))
         except NotFoundError as error:
             running = row.status == "running"
             why, instead = ("still runs", "watch") if running else ("has no report", "show")
@@ -215,6 +257,21 @@ def fetch_report(session: Session, row: GateRow, folder: Path) -> tuple[Path, Pa
         path.write_bytes(body)
         paths.append(path)
     return paths[0], paths[1]
+
+
+def _report_of_held(session: Session, row: GateRow) -> dict[str, bytes]:
+    """The report that a person decides by: made here from the evidence, as its own is written when the gate ends."""
+    from flywheel.report import Promotion, build_report, render_html, report_to_json  # noqa: PLC0415
+
+    evidence = GateEvidence(session.objects)
+    plan, verdict = evidence.planned(row.gate_id), evidence.verdict(row.gate_id)
+    if plan is None or verdict is None:
+        return {}
+    records, _ = evidence.results(row.gate_id)
+    now = session.clock.now()
+    waits = Promotion("not_promoted", f"It waits for a person {held_line(row)}.")
+    report = build_report(plan, records, verdict, promoted=False, started=row.started, ended=now, promotion=waits)
+    return {"html": render_html(report).encode(), "json": report_to_json(report).encode()}
 
 
 def release_line(release: Release) -> str:

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.markup import escape
 
 from cli.gate_progress import Progress, ProgressReader
-from cli.gate_view import fetch_report, look_up, print_gate, row_to_dict, state_word, styled, verdict_of
+from cli.gate_view import fetch_report, held_line, look_up, print_gate, row_to_dict, state_word, styled, verdict_of
 from cli.problems import EXIT_ERROR, EXIT_NO, CommandError
 from cli.session import Session
 from flywheel.errors import TransientError
@@ -57,10 +57,10 @@ def watch(
     Raises:
         CommandError: no such gate appeared, it did not end in time, or it broke without a verdict.
     """
-    # With --json only the last line goes to standard output.
+    # With --json standard output gets one object when the gate has ended, and one before that if it is held.
     console = console or Console(stderr=as_json)
     with _display(console) as show:
-        row = _ended(session, gate_id, timeout_s, show, since)
+        row = _ended(session, gate_id, timeout_s, _telling_holds(show) if as_json else show, since)
     verdict = verdict_of(session, row)
     page = _report(session, row)
     if as_json:
@@ -70,7 +70,22 @@ def watch(
         print_gate(console, row, verdict)
         if page:
             console.print(f"page:   {page}", highlight=False, soft_wrap=True)
+    if row.promoted and row.approval is not None:
+        return EXIT_CODES["PASS"]
     return EXIT_CODES.get(row.verdict or "", EXIT_ERROR)
+
+
+def _telling_holds(show: Callable[[Look], None]) -> Callable[[Look], None]:
+    """Print a held gate as JSON, once, so that a script can ask a person."""
+    told: set[str] = set()
+
+    def show_hold(look: Look) -> None:
+        show(look)
+        if look.row.held and look.row.gate_id not in told:
+            told.add(look.row.gate_id)
+            print(json.dumps(row_to_dict(look.row), ensure_ascii=False), flush=True)
+
+    return show_hold
 
 
 def follow(session: Session, gate_id: str, *, timeout_s: float, show: Callable[[str], None]) -> GateRow:
@@ -109,6 +124,8 @@ def _ended(
         if _has_all(session, row, over=look is not None and look.execution != "RUNNING"):
             return row
         if session.elapsed(started).total_seconds() > timeout_s:
+            if row.held:
+                raise CommandError(f"gate {row.gate_id} is held, and waits {held_line(row)}")
             raise CommandError(
                 f"gate {row.gate_id} still runs after {timeout_s:g} s; it goes on without being watched: "
                 f"flywheel gate watch {row.gate_id} --timeout SECONDS"
@@ -166,6 +183,8 @@ def plain_line(look: Look) -> str:
     """One look in one line: how far the gate is."""
     it = look.progress
     parts = [state_word(look.row), look.row.gate_id]
+    if look.row.held:
+        return f"{parts[0]}  {parts[1]}  {held_line(look.row)}"
     if look.row.status == "running":
         parts.append(look.state or look.execution.lower())
     if it.shards:
@@ -190,7 +209,7 @@ def _on_change(show: Callable[[Look], None]) -> Callable[[Look], None]:
     def show_change(look: Look) -> None:
         # The state is told of a running gate only: the record of a gate ends shortly before its execution.
         state = look.state if look.row.status == "running" else None
-        now = (look.row.status, look.row.verdict, state, look.progress)
+        now = (state_word(look.row), state, look.progress)
         if now != seen[0]:
             seen[0] = now
             show(look)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cli.facts import StackFacts
     from flywheel.domain.golden import GoldenItem
     from flywheel.ports import (
+        Callbacks,
         Clock,
         DatasetSnapshot,
         EventBus,
@@ -141,6 +142,18 @@ class Session:
         from flywheel.adapters.dynamodb_reviews import DynamoDbReviews  # noqa: PLC0415 - boto3
 
         return DynamoDbReviews.from_table(self.facts.state_table)
+
+    @cached_property
+    def callbacks(self) -> "Callbacks":
+        from flywheel.adapters.stepfunctions import StepFunctionsCallbacks  # noqa: PLC0415 - boto3
+
+        return StepFunctionsCallbacks.from_environment()
+
+    def identity(self) -> str:
+        """Who AWS says is calling, as an ARN."""
+        from cli import aws  # noqa: PLC0415 - boto3
+
+        return aws.caller_identity()
 
     @cached_property
     def clock(self) -> "Clock":

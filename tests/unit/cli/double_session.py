@@ -17,7 +17,7 @@ from flywheel.ports import GateArm, GateRow, Release
 from flywheel.rollback import RollbackPlan
 from tests.fakes.clock import NOON, FixedClock
 from tests.fakes.objects import InMemoryObjects
-from tests.fakes.outside import InMemoryDatasets, InMemorySettings
+from tests.fakes.outside import InMemoryDatasets, InMemorySettings, RecordingCallbacks
 from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
 from tests.fakes.state import InMemoryGates, InMemoryReleases
 
@@ -104,6 +104,7 @@ class DoubleSession(Session):
         self.rows, self.store, self.line = InMemoryGates(), InMemoryObjects(), InMemoryReleases()
         self.machine, self.asked = ScriptedExecutions(), RecordedRequests()
         self.people = InMemoryReviewQueue()
+        self.woken = RecordingCallbacks()
         self.ssm, self.golden = WritableSettings(), WritableDatasets(FACTS.dataset, items)
         # Cached properties: what is set here is what commands find.
         self.__dict__ |= {
@@ -113,6 +114,7 @@ class DoubleSession(Session):
             "objects": self.store,
             "releases": self.line,
             "executions": self.machine,
+            "callbacks": self.woken,
             "requests": self.asked,
             "settings": self.ssm,
             "dataset": self.golden,
@@ -120,6 +122,9 @@ class DoubleSession(Session):
             "review_queue": self.people,
             "review_ledger": InMemoryReviewLedger(),
         }
+
+    def identity(self) -> str:
+        return "arn:aws:iam::000000000000:user/ada"
 
     def sleep(self, seconds: float) -> None:
         self.time.advance(seconds)
