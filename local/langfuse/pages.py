@@ -1,4 +1,4 @@
-"""Pages for a person: what this is, a trace as a tree, the experiments of a dataset, the items of an experiment."""
+"""Pages for a person: what this is, a trace as a tree, experiments of a dataset, items of an experiment, of a queue."""
 
 import json
 from functools import cache
@@ -35,6 +35,7 @@ def add_routes(routes: Routes) -> None:
     routes.add("GET", f"{_PROJECT}/datasets", _project)
     routes.add("GET", f"{_PROJECT}/datasets/{{datasetId}}", _dataset)
     routes.add("GET", f"{_PROJECT}/experiments/{{experimentId}}", _experiment)
+    routes.add("GET", f"{_PROJECT}/annotation-queues/{{queueId}}", _queue)
 
 
 @cache
@@ -176,3 +177,25 @@ def _experiment(call: Call) -> Response:
     items = [_span(dict(row)) | {"scores": scores_read.of_item(call, row["trace_id"], row["id"], 20)} for row in rows]
     overall = scores_read.of_experiment(call, experiment_id, 50)
     return _page(call, "experiment.html", name=rows[0]["experiment_name"], items=items, scores=overall)
+
+
+def _queue(call: Call) -> Response:
+    """What waits for review, to look at: the stand-in takes a review by its API only."""
+    queue = call.store.row("SELECT * FROM queues WHERE id = ?", call.params["queueId"])
+    if _other_project(call) or queue is None:
+        return not_found_page()
+    where = Where()
+    where.equal("queue_id", queue["id"])
+    items = [
+        dict(row) | {"scores": _human_scores(call, row["object_id"])}
+        for row in call.store.select("queue_items", where, "created_us, id", _MAXIMUM_ROWS)
+    ]
+    return _page(call, "queue.html", name=queue["name"], description=queue["description"], items=items)
+
+
+def _human_scores(call: Call, trace_id: str) -> list[dict[str, Any]]:
+    where = scores_read.readable(call)
+    where.equal("trace_id", trace_id)
+    where.equal("source", "ANNOTATION")
+    rows = call.store.select("scores", where, "timestamp_us DESC, id DESC", _MAXIMUM_ROWS)
+    return [scores_read.shown(call, row, frozenset({"details"})) for row in rows]

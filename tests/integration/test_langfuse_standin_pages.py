@@ -104,3 +104,28 @@ def test_the_short_link_of_a_trace_leads_to_its_page(stand_in: RunningStandIn) -
 
     assert page.status_code == 200
     assert page.url.path == f"/project/{stand_in.project_id}/traces/{TRACE}"
+
+
+def test_a_queue_shows_what_waits_and_what_people_say(stand_in: RunningStandIn) -> None:
+    with httpx.Client(base_url=f"{stand_in.url}/api/public", auth=stand_in.auth) as client:
+        config = client.post("/score-configs", json={"name": "correct", "dataType": "BOOLEAN"}).json()["id"]
+        body = {"name": f"queue {EVIL}", "description": EVIL, "scoreConfigIds": [config]}
+        queue = client.post("/annotation-queues", json=body).json()["id"]
+        for trace in (TRACE, f"other {EVIL}"):
+            item = {"objectId": trace, "objectType": "TRACE"}
+            client.post(f"/annotation-queues/{queue}/items", json=item).raise_for_status()
+        said = {"name": "correct", "value": 1, "dataType": "BOOLEAN", "traceId": TRACE, "comment": EVIL}
+        client.post("/scores", json=said | {"source": "ANNOTATION", "configId": config}).raise_for_status()
+    html = page(stand_in, f"/annotation-queues/{queue}")
+
+    assert EVIL not in html
+    assert f"queue {ESCAPED}" in html
+    assert f"/traces/{TRACE}" in html
+    assert html.count("PENDING") == 2
+    assert "<b>correct</b> True" in html
+    assert html.count("no scores") == 1
+
+
+def test_a_queue_that_is_not_there_is_a_404(stand_in: RunningStandIn) -> None:
+    path = f"{stand_in.url}/project/{stand_in.project_id}/annotation-queues/nowhere"
+    assert httpx.get(path).status_code == 404
