@@ -89,24 +89,26 @@ def columns(traces: Iterable[Trace]) -> Columns:
             which one.
     """
     rows = list(traces)
-    if not _all_fine(rows):
+    split = _split(rows) if set(map(type, rows)) <= {tuple} and set(map(len, rows)) <= {3} else None
+    if split is None or not _all_fine(*split):
         for position, row in enumerate(rows):
             _check(position, row)
-    if len({row[0] for row in rows}) < len(rows):
-        rows = _once(rows)
-    risks = [row[1] for row in rows]
-    units = [int(risk * _RISK_UNITS) for risk in risks]
-    return Columns([row[0] for row in rows], risks, [row[2] for row in rows], units)
+        split = _split(rows)
+    if len(set(split[0])) < len(rows):
+        split = _split(_once(rows))
+    trace_ids, risks, topics = split
+    return Columns(trace_ids, risks, topics, [int(risk * _RISK_UNITS) for risk in risks])
 
 
-def _all_fine(rows: Sequence[Any]) -> bool:
-    """Whether all rows are what they should be: the usual case, decided a column at a time.
+def _split(rows: Sequence[Trace]) -> tuple[list[str], list[float], list[str]]:
+    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
 
-    False says only that each row has to be looked at.
+
+def _all_fine(trace_ids: Sequence[Any], risks: Sequence[Any], topics: Sequence[Any]) -> bool:
+    """Whether all values are what they should be: the usual case, decided a column at a time.
+
+    False says only that each trace has to be looked at.
     """
-    if set(map(type, rows)) != {tuple} or set(map(len, rows)) != {3}:
-        return False
-    trace_ids, risks, topics = ([row[column] for row in rows] for column in range(3))
     if set(map(type, trace_ids)) != {str} or set(map(type, topics)) != {str} or set(map(type, risks)) != {float}:
         return False
     # A NaN anywhere makes the sum NaN, and no comparison with NaN is true.
