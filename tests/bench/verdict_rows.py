@@ -83,7 +83,7 @@ def observed(limit: Limit, found: Figures) -> float:
     return float(getattr(found, limit.figure))
 
 
-HEADINGS = ("world", "quantity", "observed", "limit", "", "the same world under other rules: share promoted")
+HEADINGS = ("world", "quantity", "observed", "limit", "", "the same world under other rules (gates: share promoted)")
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:

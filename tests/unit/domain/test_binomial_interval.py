@@ -1,4 +1,4 @@
-"""Exact binomial intervals, against values of an independent implementation (R's qbeta gives the same)."""
+"""Exact binomial intervals, against scipy's and against their definition."""
 
 from math import comb, fsum
 
