@@ -1,7 +1,7 @@
 """Results of the waves so far -> the next wave's shards, or the verdict; the same look always gives the same answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from flywheel.baselines import Baselines
@@ -90,7 +90,7 @@ class Decider:
             if certain is None:
                 return self._next_wave(plan, gate, wave)
             decision = Verdict("FAIL", (certain,), decision.estimates)
-        return self._settled(plan, records, decision)
+        return self._settled(plan, records, replace(decision, estimates=gate.describe()))
 
     def _recorded(self, plan: GatePlan, wave: int) -> tuple[SequentialGate | Reason, list[TrialRecord]]:
         """Give the gate with the wave's results, or why nothing can be concluded; and the records of all waves.
@@ -128,15 +128,13 @@ class Decider:
     def _certain(self, plan: GatePlan, gate: SequentialGate, records: Sequence[TrialRecord]) -> Reason | None:
         if not plan.policy.stop_when_certain:
             return None
-        planned = len(gate.items) * plan.policy.max_trials + len(must_pass_pairs(plan.policy, plan.items))
+        planned = len(gate.items) * gate.trials + len(must_pass_pairs(plan.policy, plan.items))
         return certain_failure(plan.policy, plan.items, records, planned)
 
     def _next_wave(self, plan: GatePlan, gate: SequentialGate, wave: int) -> Verdict | None:
         pairs = gate.next_pairs(self._settings.wave_pairs)
         if wave == 0:
             pairs = must_pass_pairs(plan.policy, plan.items) + pairs
-        if not pairs:
-            return Verdict("INCONCLUSIVE", (Reason("undecided", "every trial is done and nothing follows from them"),))
         following = wave + 1
         arms = [arm.arm for arm in plan.arms]
         # All of them beside the first pairs: what is compared is judged at the same time.

@@ -1,27 +1,33 @@
 """The gate's decision: pairs asked for, scores recorded -> PASS, FAIL or INCONCLUSIVE with its reasons as data.
 
-The decision rule itself is a function over the complete prefix (`point_estimate`); this module keeps the order in
-which pairs are issued, what was recorded, and the state between two looks.
+This module keeps the order in which pairs are issued, what was recorded, and the state between two looks; `weighing`
+has the evidence, `gate_rules` what follows from it, `gate_estimates` how it is described.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
-from flywheel.domain import point_estimate
+from flywheel.domain import gate_estimates, gate_rules
+from flywheel.domain.history import History
 from flywheel.domain.outcome import Stage
-from flywheel.domain.point_estimate import Scored
+from flywheel.domain.pair_order import PairOrder
 from flywheel.domain.policy import GatePolicy, policy_to_dict
 from flywheel.domain.strict import first_problems
+from flywheel.domain.tally import Score, Scored
 from flywheel.domain.verdict import Errored, Pair, Reason, Verdict, VerdictKind
+from flywheel.domain.weighing import Design, Weighing
 from flywheel.errors import InvalidRequestError
 
 __all__ = ["Errored", "GatePolicy", "Pair", "Reason", "SequentialGate", "Verdict", "VerdictKind"]
 
-type Score = float | Errored
+# Pairs for a slice that is below its minimum: how many will lift it cannot be known.
+_PAIRS_BELOW_MINIMUM = 4
+# A slice that differs at all takes more pairs than one that does not.
+_SOME_MORE = 1.25
 
 
 class _StateErrored(BaseModel):
@@ -38,29 +44,31 @@ class _State(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    version: Literal[1]
+    version: Literal[2]
     policy: GatePolicy
     items: dict[str, str]
     seed: int
     history: dict[str, list[float]] | None
+    anchor: dict[str, list[float]] | None
     issued: list[tuple[str, int]]
     recorded: list[tuple[NonNegativeInt, _StateScore, _StateScore]]
 
 
 class SequentialGate:
-    """Asks for pairs, takes their scores, says the verdict.
+    """Asks for pairs, takes their scores, says the verdict; it may be asked after every pair.
 
     The verdict uses only the complete prefix in the order of issue, so that it never depends on which results came
     first: where failures are slower than successes, counting results as they arrive passes agents that it must not.
 
     Args:
-        policy: what the candidate must reach.
+        policy: what the candidate must show.
         items: item id -> slice; only items that count in the averages (see `waves.gate_items`).
         seed: fixes the order of issue; equal arguments give equal orders.
         history: item id -> the incumbent's stored scores in [0, 1] (cached incumbent); `record` then gets no incumbent.
+        anchor: item id -> stored scores of the anchor release, against which the candidate is held as well.
 
     Raises:
-        ValueError: there are no items, or a score of the history is outside [0, 1].
+        ValueError: there are no items, or a score of the history or the anchor is outside [0, 1].
     """
 
     def __init__(
@@ -69,37 +77,42 @@ class SequentialGate:
         items: Mapping[str, str],
         seed: int,
         history: Mapping[str, Sequence[float]] | None = None,
+        anchor: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         if not items:
             raise ValueError("a gate needs at least one item")
         self.policy = policy
         self.items = dict(items)
         self.seed = seed
-        self.history = None if history is None else {k: [_number(s) for s in v] for k, v in history.items()}
+        self.history = None if history is None else History(history)
+        self.anchor = None if anchor is None else History(anchor)
+        self.trials = policy.trials_cap(len(self.items))
+        self._order = PairOrder(self.items, seed, self.trials)
         self._issued: list[Pair] = []
         self._positions: dict[Pair, int] = {}
         self._recorded: dict[int, tuple[Score, Score | None]] = {}
-        self._round: list[str] = []
+        self._prefix: list[Scored] = []
+        self._weighing = self._weigh("paired" if self.history is None else "cached")
 
     def next_pairs(self, limit: int) -> list[Pair]:
-        """Issue up to `limit` pairs; none are left once every item had `max_trials`.
+        """Issue up to `limit` pairs; none are left once no further trial could decide anything.
 
-        All items come once, in random order, before any comes again. No pair is issued twice.
+        All items come once, in random order, before any comes again, and so on up to the cap. When nothing is open but
+        slices, only their items come, and no more of them than their certificates may take. No pair is issued twice.
 
         Raises:
             ValueError: `limit` is negative.
         """
         if limit < 0:
             raise ValueError(f"limit is {limit}; it must not be negative")
-        pairs: list[Pair] = []
-        while len(pairs) < limit and len(self._issued) < self._planned:
-            place = len(self._issued) % len(self.items)
-            trial = len(self._issued) // len(self.items) + 1
-            if place == 0 or not self._round:
-                self._round = self._order(trial)
-            pair = Pair(self._round[place], trial)
-            self._issue(pair)
-            pairs.append(pair)
+        slices = self._slices_asked()
+        if slices is None:
+            pairs = self._order.next(self.items, limit)
+        else:
+            asked = [item for item, name in self.items.items() if name in slices]
+            pairs = self._order.next(asked, min(limit, self._wanted(slices)))
+        for pair in pairs:
+            self._note(pair)
         return pairs
 
     def record(self, item_id: str, trial: int, candidate: Score, incumbent: Score | None = None) -> None:
@@ -118,29 +131,37 @@ class SequentialGate:
             raise ValueError(f"trial {trial} of item {item_id!r} is recorded already")
         if incumbent is not None and self.history is not None:
             raise ValueError(f"trial {trial} of item {item_id!r} has an incumbent, but this gate's incumbent is cached")
-        if self._recorded and (incumbent is None) != (next(iter(self._recorded.values()))[1] is None):
-            raise ValueError(f"trial {trial} of item {item_id!r}: either every pair has an incumbent or none has")
-        self._recorded[position] = (_checked(candidate), None if incumbent is None else _checked(incumbent))
+        if self._recorded:
+            if (incumbent is None) != (next(iter(self._recorded.values()))[1] is None):
+                raise ValueError(f"trial {trial} of item {item_id!r}: either every pair has an incumbent or none has")
+        scores = (_checked(candidate), None if incumbent is None else _checked(incumbent))
+        if not self._recorded and incumbent is None and self.history is None:
+            self._weighing = self._weigh("one_sample")
+        self._recorded[position] = scores
+        self._extend_prefix()
 
     def verdict(self) -> Verdict:
-        """PASS, FAIL or INCONCLUSIVE once every pair is recorded; before that `kind` is None.
+        """PASS or FAIL once the evidence says so, INCONCLUSIVE when no trial is left that could; else `kind` is None.
 
-        `estimates` describes the complete prefix in either case.
+        `estimates` describes the complete prefix in either case; `describe` says more.
         """
-        prefix = self._prefix()
-        if len(prefix) < self._planned:
-            return Verdict(None, (), point_estimate.estimates(self.policy, prefix))
-        return point_estimate.decide(self.policy, prefix)
+        kind, reasons = gate_rules.decide(self._weighing, self._prefix, exhausted=self._exhausted())
+        return Verdict(kind, reasons, gate_estimates.summary(self._weighing, self.trials))
+
+    def describe(self) -> dict[str, Any]:
+        """`verdict().estimates` with confidence sequences and their course, for the report: some hundredths of a second."""
+        return gate_estimates.describe(self._weighing, self._prefix, self.trials)
 
     def to_json(self) -> str:
         """Everything, as JSON text; `from_json` gives an equal gate."""
         return json.dumps(
             {
-                "version": 1,
+                "version": 2,
                 "policy": policy_to_dict(self.policy),
                 "items": self.items,
                 "seed": self.seed,
-                "history": self.history,
+                "history": None if self.history is None else self.history.scores,
+                "anchor": None if self.anchor is None else self.anchor.scores,
                 "issued": [[pair.item_id, pair.trial] for pair in self._issued],
                 "recorded": [[at, _plain(c), _plain(i)] for at, (c, i) in sorted(self._recorded.items())],
             },
@@ -156,9 +177,11 @@ class SequentialGate:
         """
         try:
             state = _State.model_validate_json(text)
-            gate = cls(state.policy, state.items, state.seed, state.history)
+            gate = cls(state.policy, state.items, state.seed, state.history, state.anchor)
             for item_id, trial in state.issued:
-                gate._issue_checked(Pair(item_id, trial))
+                pair = Pair(item_id, trial)
+                gate._order.note(pair)
+                gate._note(pair)
             for at, candidate, incumbent in state.recorded:
                 pair = gate._issued[at]
                 gate.record(
@@ -175,48 +198,48 @@ class SequentialGate:
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
-    @property
-    def _planned(self) -> int:
-        return len(self.items) * self.policy.max_trials
-
     def _content(self) -> tuple[Any, ...]:
-        return (self.policy, self.items, self.seed, self.history, self._issued, self._recorded)
+        history = None if self.history is None else self.history.scores
+        anchor = None if self.anchor is None else self.anchor.scores
+        return (self.policy, self.items, self.seed, history, anchor, self._issued, self._recorded)
 
-    def _order(self, trial: int) -> list[str]:
-        """Items in the order of a hash keyed by seed and round: random, and the same on every machine and version."""
+    def _weigh(self, design: Design) -> Weighing:
+        return Weighing(self.policy, self.items, self.trials, design, self.history, self.anchor)
 
-        def rank(item_id: str) -> bytes:
-            return hashlib.blake2b(f"{self.seed}\0{trial}\0{item_id}".encode(), digest_size=16).digest()
+    def _slices_asked(self) -> set[str] | None:
+        """Slices whose items come next; None: all."""
+        return set(self._weighing.open_slices()) if self._weighing.only_slices_open() else None
 
-        return sorted(self.items, key=rank)
+    def _wanted(self, slices: set[str]) -> int:
+        """Pairs that are worth asking for when only these slices are open; at least one."""
+        weighing = self._weighing
+        claims = {id(claim): claim for name in slices if (claim := weighing.certified_in(name)) is not None}
+        wanted = sum(ceil(_SOME_MORE * c.fewest_to_go()) for c in claims.values() if c.state == "open")
+        wanted += sum(_PAIRS_BELOW_MINIMUM for name in slices if weighing.below_minimum(name))
+        return max(1, wanted - (len(self._issued) - len(self._prefix)))
 
-    def _issue(self, pair: Pair) -> None:
+    def _exhausted(self) -> bool:
+        """Every pair issued is recorded, and no further one could decide anything."""
+        if len(self._prefix) < len(self._issued):
+            return False
+        slices = self._slices_asked()
+        return not any(self._order.is_open(i) for i, name in self.items.items() if slices is None or name in slices)
+
+    def _note(self, pair: Pair) -> None:
         self._positions[pair] = len(self._issued)
         self._issued.append(pair)
 
-    def _issue_checked(self, pair: Pair) -> None:
-        if pair.item_id not in self.items or not 1 <= pair.trial <= self.policy.max_trials or pair in self._positions:
-            raise ValueError(f"{pair} cannot have been issued")
-        self._issue(pair)
-
-    def _prefix(self) -> list[Scored]:
-        scored = []
-        for position, pair in enumerate(self._issued):
-            if position not in self._recorded:
-                break
-            candidate, incumbent = self._recorded[position]
-            if self.history is not None:
-                past = self.history.get(pair.item_id)
-                incumbent = sum(past) / len(past) if past else None
-            scored.append(Scored(pair.item_id, self.items[pair.item_id], candidate, incumbent))
-        return scored
+    def _extend_prefix(self) -> None:
+        while (scores := self._recorded.get(len(self._prefix))) is not None:
+            pair = self._issued[len(self._prefix)]
+            scored = Scored(pair.item_id, self.items[pair.item_id], *scores)
+            self._prefix.append(scored)
+            self._weighing.add(scored)
 
 
 def _checked(score: Score) -> Score:
-    return score if isinstance(score, Errored) else _number(score)
-
-
-def _number(score: float) -> float:
+    if isinstance(score, Errored):
+        return score
     if not isinstance(score, int | float) or not 0.0 <= score <= 1.0:
         raise ValueError(f"score {score!r} is not a number in [0, 1]")
     return float(score)

@@ -19,8 +19,7 @@ from flywheel.domain.golden_item import GoldenItem
 from flywheel.domain.metrics import METRICS
 from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.plan import MutedItem
-from flywheel.domain.point_estimate import TOLERANCE
-from flywheel.domain.policy import GatePolicy
+from flywheel.domain.policy import TOLERANCE, GatePolicy
 from flywheel.domain.quantile import P95, percentile
 from flywheel.domain.records import agent_errored, candidate_records
 from flywheel.domain.reliability import passes
@@ -217,11 +216,14 @@ def _cost_reasons(policy: GatePolicy, trials: _Trials) -> list[Reason]:
 
 
 def _count_reasons(policy: GatePolicy, trials: _Trials) -> list[Reason]:
+    """Too few of the items that were tried are scored. A gate that ends early has not tried them all."""
+    tried = len({record.key.item_id for _, record in trials})
     scored = len({record.key.item_id for _, record in trials if record.error is None})
-    if scored >= policy.minimum_items:
+    required = min(policy.minimum_items, tried)
+    if scored >= required:
         return []
-    message = f"{scored} items were scored; at least {policy.minimum_items} are required"
-    return [Reason("too_few_items", message, "items", None, float(scored), float(policy.minimum_items))]
+    message = f"{scored} of {tried} items were scored; at least {required} are required"
+    return [Reason("too_few_items", message, "items", None, float(scored), float(required))]
 
 
 def _items(records: Sequence[TrialRecord]) -> tuple[str, ...]:

@@ -22,6 +22,9 @@ type TrajectoryMode = Literal["exact", "in_order", "any_order"]
 type IncumbentMode = Literal["rerun", "cached"]
 type OnInconclusive = Literal["reject", "hold", "more_trials"]
 
+# A mean of .75 may be computed as .7499999999: a requirement that is met exactly is met.
+TOLERANCE = 1e-9
+
 # A cap by dataset size: about so many pairs in all, each item this often at least and at most.
 _PAIRS_AT_THE_CAP = 720
 _FEWEST_TRIALS = 2

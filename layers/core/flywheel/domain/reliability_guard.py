@@ -5,8 +5,7 @@ from math import fsum
 
 from flywheel.domain.golden_item import GoldenItem
 from flywheel.domain.outcome import TrialRecord
-from flywheel.domain.point_estimate import TOLERANCE
-from flywheel.domain.policy import GatePolicy
+from flywheel.domain.policy import TOLERANCE, GatePolicy
 from flywheel.domain.reliability import ItemReliability, item_reliability
 from flywheel.domain.verdict import MOST_ITEMS, Reason
 
