@@ -23,8 +23,9 @@ _REQUIRED = {
     "langfuse_prefix": "LangfuseParameterPrefix",
     "settings_prefix": "SettingsPrefix",
 }
-# The template's default, for a stack that is older than this parameter.
+# The template's defaults, for a stack that is older than these parameters.
 _REVIEW_QUEUE = "flywheel gate reviews"
+_WAVE_PAIRS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class StackFacts:
     judge_model_id: str | None = None
     mcp_url: str | None = None
     review_queue: str = _REVIEW_QUEUE
+    wave_pairs: int = _WAVE_PAIRS
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Self:
@@ -62,6 +64,7 @@ class StackFacts:
             judge_model_id=parameters.get("JudgeModelId") or None,
             mcp_url=parameters.get("McpUrl") or None,
             review_queue=parameters.get("ReviewQueueName") or _REVIEW_QUEUE,
+            wave_pairs=int(parameters.get("WavePairs") or _WAVE_PAIRS),
         )
 
 

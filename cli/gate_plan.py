@@ -14,12 +14,14 @@ from cli.gate_stored import stored_choice, stored_lines
 from cli.problems import CommandError
 from cli.session import Session
 from flywheel.domain.baselines import stored_facts
+from flywheel.domain.budget import Budget, capped, plan_budget, trials_by_item
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy, policy_to_dict
-from flywheel.domain.prices import CostEstimate, estimate_gate_cost, load_prices
+from flywheel.domain.prices import CostEstimate, load_prices
 from flywheel.domain.strict import first_problems
 from flywheel.domain.waves import gate_items
 from flywheel.errors import InvalidRequestError
+from flywheel.foresight import Design, Foresight, foresee
 from flywheel.planning_inputs import AgentSettings
 from flywheel.report.render import usd
 from flywheel.stored_arms import StoredChoice
@@ -36,10 +38,19 @@ class Preview:
     arm_models: tuple[str, ...]
     judge_model: str | None
     trials_per_arm: int
-    cost: CostEstimate
+    budget: Budget
+    foresight: Foresight | None
     policy: GatePolicy
     stored: StoredChoice
     refused: tuple[str, ...]
+
+    def expected(self) -> dict[str, float]:
+        """Invocations and cost of a gate of an equal candidate: its share of what the cap would take."""
+        if self.foresight is None:
+            return {}
+        share = self.foresight.expected_pairs / max(1, self.foresight.cap_pairs)
+        cost = self.budget.cost
+        return {"expected_invocations": round(share * cost.invocations), "expected_usd": share * cost.usd}
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -51,7 +62,9 @@ class Preview:
             "arm_models": list(self.arm_models),
             "judge_model": self.judge_model,
             "trials_per_arm": self.trials_per_arm,
-            "cost": asdict(self.cost),
+            "cost": asdict(self.budget.cost),
+            "trials_cap": self.budget.trials,
+            "foresight": None if self.foresight is None else asdict(self.foresight) | self.expected(),
             "policy": policy_to_dict(self.policy),
             "stored": [
                 {
@@ -81,15 +94,16 @@ def preview_gate(session: Session) -> Preview:
     choice = stored_choice(session, policy, items, head)
     cached = any(answers.arm.arm == "incumbent" for answers in choice.answers)
     models = [agent.model_id] + ([head.candidate.model_id] if head and not cached else [])
-    trials = _trials(policy, items)
-    cost = estimate_gate_cost(
+    budget = plan_budget(
+        policy,
+        items,
         load_prices(),
         arm_models=models,
-        trials_per_arm=sum(trials.values()),
-        facts=sum(len(item.response_facts) * trials.get(item.item_id, 0) for item in items),
         judge_model=session.facts.judge_model_id,
         stored_facts=stored_facts(items, [answers.arm for answers in choice.answers]),
     )
+    policy = capped(policy, budget)
+    averaged = gate_items(policy, items)
     today = session.clock.now().date().isoformat()
     return Preview(
         dataset=session.facts.dataset,
@@ -98,19 +112,23 @@ def preview_gate(session: Session) -> Preview:
         muted=tuple(m.item_id for m in dataset_mutes.read(session) if m.until >= today),
         arm_models=tuple(models),
         judge_model=session.facts.judge_model_id,
-        trials_per_arm=sum(trials.values()),
-        cost=cost,
+        trials_per_arm=sum(trials_by_item(policy, items, budget.trials).values()),
+        budget=budget,
+        foresight=_foresee(session, policy, averaged, cached=cached, incumbent=head is not None),
         policy=policy,
         stored=choice,
-        refused=tuple(_refusals(policy, items, cost)),
+        refused=tuple(_refusals(policy, items, budget.cost)),
     )
 
 
-def _trials(policy: GatePolicy, items: list[GoldenItem]) -> dict[str, int]:
-    """Item id -> most trials of one arm."""
-    averaged = gate_items(policy, items)
-    trials = {item.item_id: policy.max_trials for item in items if item.item_id in averaged}
-    return trials | {item.item_id: policy.must_pass_n for item in items if item.must_pass}
+def _foresee(
+    session: Session, policy: GatePolicy, averaged: dict[str, str], *, cached: bool, incumbent: bool
+) -> Foresight | None:
+    """Simulate gates of this plan; None when there is nothing to average."""
+    if not averaged:
+        return None
+    design: Design = "one_sample" if not incumbent else "cached" if cached else "paired"
+    return foresee(policy, averaged, design=design, wave_pairs=session.facts.wave_pairs)
 
 
 def _refusals(policy: GatePolicy, items: list[GoldenItem], cost: CostEstimate) -> list[str]:
@@ -147,17 +165,45 @@ def print_preview(console: Console, it: Preview) -> None:
     arms = "candidate and incumbent" if len(it.arm_models) > 1 else "candidate only"
     if not any(answers.arm.arm == "incumbent" for answers in it.stored.answers) and len(it.arm_models) == 1:
         arms += ", nothing is in production yet"
+    cost = it.budget.cost
     lines = [
         f"dataset      {it.dataset}: {sum(it.items_by_slice.values())} items ({slices})",
         f"must pass    {it.must_pass} regression tests, {len(it.muted)} muted",
         f"arms         {arms}: {', '.join(it.arm_models)}",
         f"judge        {it.judge_model or 'not known'}",
-        f"invocations  {it.cost.invocations} at most ({it.trials_per_arm} an arm), {it.cost.judgements} judgements",
-        f"cost         {usd(it.cost.usd)} at most, estimated; the policy allows {usd(it.policy.usd_per_gate)} a gate",
+        f"invocations  {cost.invocations} at most ({it.trials_per_arm} an arm), {cost.judgements} judgements",
+        f"cost         {usd(cost.usd)} at most, estimated; the policy allows {usd(it.policy.usd_per_gate)} a gate",
+        *_foreseen(it),
     ]
     lines += stored_lines(it.stored)
-    if it.cost.unpriced:
-        lines.append(f"no price     {', '.join(it.cost.unpriced)}: not in the sum; add them to prices.json")
+    if cost.unpriced:
+        lines.append(f"no price     {', '.join(cost.unpriced)}: not in the sum; add them to prices.json")
     lines += [f"REFUSED      {why}" for why in it.refused]
     for text in lines:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _foreseen(it: Preview) -> list[str]:
+    """What the gate can see, and what it will take: simulated, and so said."""
+    seen = it.foresight
+    if seen is None:
+        return []
+    expected, policy = it.expected(), it.policy
+    takes = (
+        f"{expected['expected_invocations']:.0f} invocations, {usd(expected['expected_usd'])} for an equal candidate"
+    )
+    passes = f"passes {seen.equal_passed:.0%}, fails {seen.equal_failed:.0%} of {seen.gates} simulated gates"
+    alone = len(it.arm_models) == 1 and not it.stored.answers
+    refused = "a mean at its minimum" if alone else f"a loss of {policy.margin:.3f}"
+    drop = "none up to 0.30" if seen.smallest_drop is None else f"{seen.smallest_drop:.2f}"
+    takes += f" ({seen.expected_pairs} of {seen.cap_pairs} pairs, 95 %: {seen.pairs_p95}); {passes}"
+    passing = f"{refused} passes with a chance of {policy.alpha:.0%} at most"
+    lines = [
+        f"expected     {takes}",
+        f"sees         {passing}; smallest drop that four of five simulated gates fail: {drop}",
+    ]
+    if it.budget.is_capped:
+        lines.append(
+            f"money        pays for {it.budget.trials} trials an item, the policy would allow {it.budget.wanted}"
+        )
+    return lines

@@ -51,7 +51,20 @@ DIGEST = "sha256:" + "a" * 64
 OTHER_DIGEST = "sha256:" + "b" * 64
 URI = f"000000000000.dkr.ecr.us-east-1.amazonaws.com/{REPOSITORY}"
 AGENT = {"model_id": "test.model-1", "parameters": {"temperature": 0, "max_turns": 6}}
-POLICY = {"minimum_items": 4, "slice_minima": {}, "max_trials": 1}
+# Six items, one trial each: so little convinces only a policy that is easy to convince.
+POLICY = {
+    "minimum_items": 4,
+    "minima": {"correctness": 0.5},
+    "slice_minima": {},
+    "max_trials": 1,
+    "margin": 0.9,
+    "slice_margin": 0.9,
+    "alpha": 0.5,
+    "slice_alpha": 0.25,
+    "maximum_error_rate": 0.5,
+    "refuted_error_rate": 0.1,
+    "error_alpha": 0.25,
+}
 
 
 def surroundings(role: str) -> Surroundings:

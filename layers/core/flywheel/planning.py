@@ -8,12 +8,13 @@ from typing import Any
 
 from flywheel.baselines import Baselines
 from flywheel.domain.baselines import stored_facts, tool_hash
+from flywheel.domain.budget import Budget, capped, plan_budget
 from flywheel.domain.candidate import Candidate
-from flywheel.domain.gate import Verdict
+from flywheel.domain.gate import Reason, Verdict
 from flywheel.domain.golden import GoldenItem, dataset_hash
 from flywheel.domain.outcome import Arm
 from flywheel.domain.plan import ArmPlan, GatePlan, Trigger
-from flywheel.domain.prices import estimate_gate_cost, load_prices
+from flywheel.domain.prices import load_prices
 from flywheel.domain.releases import GateRequest, runtime_name, supersedes
 from flywheel.domain.waves import gate_items
 from flywheel.evaluation.instrument import judge_spec
@@ -169,7 +170,7 @@ class Planner:
             stored=tuple(answers.arm for answers in stored.answers),
             notes=stored.notes,
         )
-        return plan, stored.answers
+        return _within_budget(plan), stored.answers
 
     def _check(self, plan: GatePlan, trigger: GateTrigger) -> None:
         """Refuse what the policy's caps do not allow; the day's count comes late, so that a refused gate costs none."""
@@ -184,11 +185,11 @@ class Planner:
             )
         if not gate_items(policy, plan.items):
             raise RefusedError("too_few_items", f"no item counts in the average of {policy.primary_metric}")
-        cost = _estimated_usd(plan)
+        cost = _budget(plan).cost.usd
         if cost > policy.usd_per_gate:
             raise RefusedError(
                 "cost_cap",
-                f"this gate would cost about {cost:.2f} USD, the policy allows {policy.usd_per_gate:.2f}: "
+                f"one trial of each item would cost about {cost:.2f} USD, the policy allows {policy.usd_per_gate:.2f}: "
                 "raise usd_per_gate or shrink the dataset",
                 observed=cost,
                 required=policy.usd_per_gate,
@@ -228,16 +229,26 @@ def _chosen(items: tuple[GoldenItem, ...], wanted: tuple[str, ...]) -> tuple[Gol
     return tuple(item for item in items if item.item_id in set(wanted))
 
 
-def _estimated_usd(plan: GatePlan) -> float:
-    """Dollars of the whole gate, were every planned trial to run; models without a price are left out."""
-    averaged = gate_items(plan.policy, plan.items)
-    trials = {item.item_id: plan.policy.max_trials for item in plan.items if item.item_id in averaged}
-    trials |= {item.item_id: plan.policy.must_pass_n for item in plan.items if item.must_pass}
-    return estimate_gate_cost(
+def _budget(plan: GatePlan) -> Budget:
+    """What the plan costs at most, and how often its items may be tried for the money; unpriced models are left out."""
+    return plan_budget(
+        plan.policy,
+        plan.items,
         load_prices(),
         arm_models=[arm.candidate.model_id for arm in plan.arms],
-        trials_per_arm=sum(trials.values()),
-        facts=sum(len(item.response_facts) * trials.get(item.item_id, 0) for item in plan.items),
         judge_model=plan.judge.model_id,
         stored_facts=stored_facts(plan.items, plan.stored),
-    ).usd
+    )
+
+
+def _within_budget(plan: GatePlan) -> GatePlan:
+    """The plan with as many trials as its policy's `usd_per_gate` pays for, and a note when those are fewer."""
+    budget = _budget(plan)
+    if not budget.is_capped:
+        return plan
+    message = (
+        f"{plan.policy.usd_per_gate:.2f} USD (usd_per_gate) pay for {budget.trials} trials of each item at most, not "
+        f"for {budget.wanted}: the gate may end undecided sooner"
+    )
+    note = Reason("trials_capped", message, "trials", None, float(budget.trials), float(budget.wanted))
+    return replace(plan, policy=capped(plan.policy, budget), notes=(*plan.notes, note))

@@ -39,8 +39,13 @@ def test_no_records_at_all_are_too_few_items() -> None:
 
 def test_too_few_scored_items_are_not_enough_to_pass() -> None:
     records = [answered(i.item_id) for i in ITEMS[:4]] + [answered("0", trial=2)]
-    [reason] = check(replace(BARE, minimum_items=5), records)
-    assert (reason.code, reason.observed, reason.required) == ("too_few_items", 4.0, 5.0)
+    unscored = [errored(i.item_id, "judge") for i in ITEMS[4:6]]
+    found = check(replace(BARE, minimum_items=5, maximum_judge_error_rate=0.5), records + unscored)
+    assert [(r.code, r.observed, r.required) for r in found] == [("too_few_items", 4.0, 5.0)]
+
+
+def test_a_gate_that_ended_before_it_tried_so_many_items_has_enough() -> None:
+    assert check(replace(BARE, minimum_items=15), [answered(i.item_id) for i in ITEMS[:9]]) == []
 
 
 def test_the_error_rate_names_the_stages_and_the_items() -> None:

@@ -31,6 +31,7 @@ def plan_budget(
     *,
     arm_models: Iterable[str],
     judge_model: str | None,
+    stored_facts: int = 0,
 ) -> Budget:
     """The most trials that the policy's `usd_per_gate` pays for, one at the least.
 
@@ -48,6 +49,7 @@ def plan_budget(
             trials_per_arm=sum(by_item.values()),
             facts=sum(len(item.response_facts) * by_item.get(item.item_id, 0) for item in items),
             judge_model=judge_model,
+            stored_facts=stored_facts,
         )
 
     while trials > 1 and cost(trials).usd > policy.usd_per_gate:

@@ -131,9 +131,8 @@ class SequentialGate:
             raise ValueError(f"trial {trial} of item {item_id!r} is recorded already")
         if incumbent is not None and self.history is not None:
             raise ValueError(f"trial {trial} of item {item_id!r} has an incumbent, but this gate's incumbent is cached")
-        if self._recorded:
-            if (incumbent is None) != (next(iter(self._recorded.values()))[1] is None):
-                raise ValueError(f"trial {trial} of item {item_id!r}: either every pair has an incumbent or none has")
+        if self._recorded and (incumbent is None) != (next(iter(self._recorded.values()))[1] is None):
+            raise ValueError(f"trial {trial} of item {item_id!r}: either every pair has an incumbent or none has")
         scores = (_checked(candidate), None if incumbent is None else _checked(incumbent))
         if not self._recorded and incumbent is None and self.history is None:
             self._weighing = self._weigh("one_sample")
@@ -149,7 +148,7 @@ class SequentialGate:
         return Verdict(kind, reasons, gate_estimates.summary(self._weighing, self.trials))
 
     def describe(self) -> dict[str, Any]:
-        """`verdict().estimates` with confidence sequences and their course, for the report: some hundredths of a second."""
+        """`verdict().estimates` with confidence sequences and their course, for the report; not for every look."""
         return gate_estimates.describe(self._weighing, self._prefix, self.trials)
 
     def to_json(self) -> str:
@@ -204,7 +203,7 @@ class SequentialGate:
         return (self.policy, self.items, self.seed, history, anchor, self._issued, self._recorded)
 
     def _weigh(self, design: Design) -> Weighing:
-        return Weighing(self.policy, self.items, self.trials, design, self.history, self.anchor)
+        return Weighing(self.policy, self.items, self.trials, design, history=self.history, anchor=self.anchor)
 
     def _slices_asked(self) -> set[str] | None:
         """Slices whose items come next; None: all."""

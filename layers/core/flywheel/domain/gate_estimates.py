@@ -82,16 +82,16 @@ def _certificates(weighing: Weighing) -> Iterator[dict[str, Any]]:
     mean, margin = weighing.mean, weighing.policy.margin
     if weighing.design == "one_sample":
         claim = f"mean above {weighing.bar:.3f}"
-        yield _certificate("mean", None, claim, weighing.bar, weighing.candidate.mean, mean)
+        yield _certificate("mean", claim, weighing.bar, weighing.candidate.mean, mean)
     else:
-        yield _certificate("mean", None, f"mean loses less than {margin:.3f}", -margin, mean.mean, mean)
+        yield _certificate("mean", f"mean loses less than {margin:.3f}", -margin, mean.mean, mean)
     errors = weighing.errors
     words = f"fewer than {errors.limit:.1%} of the trials err"
-    yield _certificate("error_rate", None, words, errors.limit, errors.rate, errors)
+    yield _certificate("error_rate", words, errors.limit, errors.rate, errors)
     if weighing.anchor is not None:
         anchor = weighing.anchor
         words = f"mean loses less than {anchor.margin:.3f} against the anchor release"
-        yield _certificate("anchor", None, words, -anchor.margin, anchor.mean, anchor)
+        yield _certificate("anchor", words, -anchor.margin, anchor.mean, anchor)
     for name, claim_of_slice in weighing.slices.items():
         yield _slice_certificate(weighing, name, claim_of_slice, asked=weighing.plan.group[name] == name)
     if weighing.small is not None and SMALL in weighing.plan.groups:
@@ -102,16 +102,20 @@ def _slice_certificate(weighing: Weighing, name: str, claim: MeanClaim, *, asked
     words = f"{name} loses less than {claim.margin:.3f}"
     if weighing.design == "one_sample":
         words = f"{name} is less than {claim.margin:.3f} below its minimum"
-    row = _certificate("slice", name, words, -claim.margin, claim.mean, claim)
+    row = _certificate("slice", words, -claim.margin, claim.mean, claim) | {"slice": name}
     return row if asked or claim.state == "refuted" else row | {"state": "not_asked"}
 
 
 def _certificate(
-    name: str, slice_name: str | None, words: str, threshold: float, observed: float | None, claim: MeanClaim | ErrorClaim
+    name: str,
+    words: str,
+    threshold: float,
+    observed: float | None,
+    claim: MeanClaim | ErrorClaim,
 ) -> dict[str, Any]:
     return {
         "name": name,
-        "slice": slice_name,
+        "slice": None,
         "claim": words,
         "threshold": threshold,
         "observed": observed,

@@ -1,9 +1,9 @@
 """The evidence so far -> PASS, FAIL, INCONCLUSIVE or None (open), with every reason as data.
 
-- PASS: the mean, every slice that is certified, the error rate and the anchor are certified, each at alpha (an
-  intersection-union test: all must hold, so no price is paid for asking several), and the absolute minima are met.
+- PASS: the mean, every slice that is large enough, the error rate and the anchor are certified, each at alpha (an
+  intersection-union test: all must hold, so asking several costs no alpha), and the absolute minima are met.
 - FAIL: any of the mean, a slice (all slices together at slice_alpha), the error rate, a minimum or the anchor is
-  refuted. A refutation weighs more than certificates: what was paid for and speaks against the candidate is not ignored.
+  refuted. A refutation weighs more than certificates: what speaks against the candidate is not ignored.
 - INCONCLUSIVE: both arms err (the run is void), the judge fails, or no trial is left and something is still open.
 """
 
@@ -80,13 +80,19 @@ def _minima(weighing: Weighing, pairs: Sequence[Scored]) -> list[Reason]:
     if weighing.design == "one_sample" and weighing.mean.state == "refuted":
         refuted[None] = weighing.bar
     return [
-        _below(weighing, pairs, name, refuted[name], "proven to be below")
+        _below(weighing, pairs, name, refuted[name], words="proven to be below")
         for name in sorted(refuted, key=lambda name: (name is not None, name or ""))
     ]
 
 
 def _below(
-    weighing: Weighing, pairs: Sequence[Scored], name: str | None, required: float, words: str, code: str | None = None
+    weighing: Weighing,
+    pairs: Sequence[Scored],
+    name: str | None,
+    required: float,
+    *,
+    words: str,
+    code: str | None = None,
 ) -> Reason:
     metric = weighing.policy.primary_metric
     own = [pair for pair in pairs if name in (None, pair.slice)]
@@ -141,12 +147,16 @@ def _undecided(weighing: Weighing, pairs: Sequence[Scored]) -> list[Reason]:
         reasons.append(_open(weighing, weighing.mean, pairs, None))
     if weighing.errors.state == "open":
         claim = weighing.errors
-        message = f"an error rate below {claim.limit:.1%} is not certified: {claim.errors} of {claim.trials} trials errored"
+        message = (
+            f"an error rate below {claim.limit:.1%} is not certified: {claim.errors} of {claim.trials} trials errored"
+        )
         message += f" (evidence {claim.certifying:.2g} of {1 / claim.alpha:g})"
         items = _some(p.item_id for p in pairs if agent_erred(p.candidate))
         reasons.append(Reason("undecided", message, "error_rate", None, claim.rate, claim.limit, items))
     elif weighing.errors.state == "refuted":
-        message = f"{weighing.errors.errors} of {weighing.errors.trials} trials errored, and whether the candidate or the"
+        message = (
+            f"{weighing.errors.errors} of {weighing.errors.trials} trials errored, and whether the candidate or the"
+        )
         message += " environment is to blame is not clear"
         items = _some(p.item_id for p in pairs if agent_erred(p.candidate))
         reasons.append(
@@ -168,7 +178,7 @@ def _undecided(weighing: Weighing, pairs: Sequence[Scored]) -> list[Reason]:
         required = weighing.required(name)
         if required is not None and weighing.below_minimum(name):
             words = "not proven either way, but below"
-            reasons.append(_below(weighing, pairs, name, required, words, code="undecided"))
+            reasons.append(_below(weighing, pairs, name, required, words=words, code="undecided"))
     return reasons
 
 

@@ -219,7 +219,7 @@ def _count_reasons(policy: GatePolicy, trials: _Trials) -> list[Reason]:
     """Too few of the items that were tried are scored. A gate that ends early has not tried them all."""
     tried = len({record.key.item_id for _, record in trials})
     scored = len({record.key.item_id for _, record in trials if record.error is None})
-    required = min(policy.minimum_items, tried)
+    required = min(policy.minimum_items, tried) or policy.minimum_items
     if scored >= required:
         return []
     message = f"{scored} of {tried} items were scored; at least {required} are required"

@@ -12,7 +12,7 @@ _ROOM = 4
 
 @dataclass(frozen=True, slots=True)
 class SlicePlan:
-    """`items` counts them by slice. `group` names what a slice is certified in: itself, `SMALL`, or None: only refuted."""
+    """`items` counts them by slice; `group` says what a slice is certified in, None: it is only refuted."""
 
     items: Mapping[str, int]
     group: Mapping[str, str | None]

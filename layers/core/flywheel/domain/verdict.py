@@ -58,6 +58,7 @@ NOTES = frozenset(
         "approved",
         "rejected_by_person",
         "hold_timed_out",
+        "trials_capped",
     }
 )
 

@@ -49,6 +49,7 @@ class Weighing:
         items: Mapping[str, str],
         trials: int,
         design: Design,
+        *,
         history: History | None = None,
         anchor: History | None = None,
     ) -> None:
@@ -298,8 +299,7 @@ class Weighing:
         policy = self.policy
         required = {name: least for name in self.plan.items if (least := self._slice_minimum(name)) is not None}
         claims: dict[str | None, tuple[float, MeanClaim]] = {
-            name: (least, _minimum_claim(least, policy.slice_alpha / len(required)))
-            for name, least in required.items()
+            name: (least, _minimum_claim(least, policy.slice_alpha / len(required))) for name, least in required.items()
         }
         if self.minimum is not None and self.design != "one_sample":
             claims[None] = (self.minimum, _minimum_claim(self.minimum, policy.alpha))

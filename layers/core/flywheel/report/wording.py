@@ -83,6 +83,9 @@ _WORDINGS = {
     "gate_failed": _BROKEN,
     "undecided": Wording("Undecided", "The evidence does not settle it either way. " + _RUN_AGAIN),
     "must_pass_muted": Wording("A muted regression test failed", "Nothing now; it counts again after its date."),
+    "trials_capped": Wording(
+        "Fewer trials than the policy allows", "Raise usd_per_gate if gates of this dataset end undecided."
+    ),
     "cost_unknown": Wording("The cost is not known", "Add the model to `prices.json` so that its budget is checked."),
     "incumbent_rerun": Wording(
         "Production answered again", "Nothing now: its stored answers could not be used, the message says why."
