@@ -58,7 +58,7 @@ def estimates(
 
 
 def _path(pairs: int, drift: float, points: int, seed: int) -> list[list[float]]:
-    chance = random.Random(seed)  # noqa: S311 - sample data
+    chance = random.Random(seed)
     at = sorted({max(1, round(pairs * (n + 1) / points)) for n in range(points)})
     total, path, done = 0.0, [], 0
     for n in at:

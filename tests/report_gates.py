@@ -60,7 +60,7 @@ class Behaviour:
 def trial_records(
     items: tuple[GoldenItem, ...], arm: Arm, behaviour: Behaviour, seed: int = 7, trials: int = 1
 ) -> Iterator[TrialRecord]:
-    chance = random.Random(f"{seed}-{arm}")  # noqa: S311 - sample data
+    chance = random.Random(f"{seed}-{arm}")
     for item in items:
         for trial in range(1, trials + 1):
             yield _record(item, TrialKey(item.item_id, trial, arm), behaviour, chance)

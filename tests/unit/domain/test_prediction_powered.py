@@ -69,7 +69,7 @@ def test_intervals_cover_the_true_difference_whatever_the_judge_is_worth(
     drop: float, false_alarm: float, missed: float, reviewed: int
 ) -> None:
     """Worlds of the gate's own study: items pass with Beta(.884, .156), the candidate `drop` less often."""
-    chance = random.Random(20261125)  # noqa: S311 - a simulation
+    chance = random.Random(20261125)
     pairs, gates = 100, 120
     truth = -fmean(min(drop, chance.betavariate(0.884, 0.156)) for _ in range(20_000))
     covered = {"pairs": 0, "arms": 0}

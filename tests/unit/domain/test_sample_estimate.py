@@ -121,7 +121,7 @@ def test_a_sample_that_is_none_is_an_error(sample: list[Any], population: Any, m
 @pytest.mark.parametrize("judge", ["good", "noise"])
 @pytest.mark.parametrize("budget", [30, 150])
 def test_the_interval_holds_the_rate_of_a_small_world_and_the_estimate_has_no_bias(judge: str, budget: int) -> None:
-    random = Random(7)  # noqa: S311 - a simulation
+    random = Random(7)
     fails = [random.random() < 0.06 for _ in range(1_000)]
     risks = [min(1.0, random.random() ** 4 + 0.4 * (failed and judge == "good")) for failed in fails]
     traces = [(str(n), risk, f"topic-{n % 20}") for n, risk in enumerate(risks)]

@@ -24,7 +24,7 @@ populations = st.lists(
 
 def day(traces: int, seed: int = 0) -> list[Trace]:
     """Most risks are low, and one topic in fifty traces is rare."""
-    random = Random(seed)  # noqa: S311 - a simulation
+    random = Random(seed)
     return [(f"trace-{n}", random.random() ** 6, "rare" if n % 50 == 0 else f"topic-{n % 7}") for n in range(traces)]
 
 
