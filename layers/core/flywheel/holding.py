@@ -107,8 +107,13 @@ class Holder:
 def missing(verdict: Verdict) -> list[str]:
     """What the evidence lacks, in words: what the gate itself names, else the messages of its reasons."""
     named = (verdict.estimates or {}).get("missing") or ()
-    words = [str(one["message"]) for one in named if isinstance(one, dict) and one.get("message")]
+    words = [_what_of(one) for one in named if isinstance(one, dict) and one.get("message")]
     return words or [reason.message for reason in verdict.against if reason.message]
+
+
+def _what_of(it: Mapping[str, Any]) -> str:
+    of = " ".join(str(it[name]) for name in ("certificate", "slice") if it.get(name)).replace("_", " ")
+    return f"{of}: {it['message']}" if of else str(it["message"])
 
 
 def _iso(moment: datetime) -> str:

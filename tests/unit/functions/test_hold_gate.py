@@ -63,7 +63,7 @@ def test_a_hold_is_on_record_and_told_once_with_what_is_missing_until_when_and_t
     assert (row.held, row.hold.until) == (True, NOON + timedelta(hours=1))
     assert world.bus.types == ["GateHeld"]
     detail = world.bus.events[0][1]
-    assert (detail["reasons"], detail["missing"]) == (["undecided"], ["40 more pairs"])
+    assert (detail["reasons"], detail["missing"]) == (["undecided"], ["mean: 40 more pairs"])
     assert (detail["until"], detail["image_digest"]) == ("2026-11-23T13:00:00+00:00", DIGEST)
     ((subject, text),) = world.notifier.letters
     assert subject == "[dev] HELD: v1"
