@@ -2,6 +2,7 @@ import itertools
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -424,6 +425,38 @@ def test_a_description_agrees_with_the_claims() -> None:
     for row in described["slices"].values():
         assert (row["difference"]["low"] > -0.5) == (row["state"] == "certified") or row["state"] == "refuted"
     json.dumps(described, allow_nan=False)
+
+
+def test_a_pass_waits_for_the_trials_that_a_gated_pass_k_needs() -> None:
+    items = {str(n): "happy_path" for n in range(60)}
+    gate = SequentialGate(replace(BARE, reliability_k=2), items, 3)
+    seen: list[Pair] = []
+    while gate.verdict().kind is None:
+        pairs = gate.next_pairs(25)
+        assert pairs, "an open gate always asks for something"
+        for pair in pairs:
+            gate.record(pair.item_id, pair.trial, 1.0, 1.0)
+        seen += pairs
+        gate = SequentialGate.from_json(gate.to_json())
+    assert gate.verdict().kind == "PASS"
+    assert {pair.item_id for pair in seen if pair.trial == 2} == set(items)
+    assert len(seen) < 145, "no more rounds than it needs"
+    early = SequentialGate(BARE, items, 3)
+    while early.verdict().kind is None:
+        for pair in early.next_pairs(25):
+            early.record(pair.item_id, pair.trial, 1.0, 1.0)
+    assert early.verdict().estimates is not None
+    assert early.verdict().estimates["pairs"] < 120
+
+
+def test_a_pass_k_beyond_the_cap_does_not_keep_the_gate_open() -> None:
+    items = {str(n): "happy_path" for n in range(60)}
+    gate = SequentialGate(replace(BARE, reliability_k=12), items, 3)
+    gate.trials = 2
+    pairs = gate.next_pairs(120)
+    for pair in pairs:
+        gate.record(pair.item_id, pair.trial, 1.0, 1.0)
+    assert gate.verdict().kind == "PASS"
 
 
 def test_items_that_flip_in_both_arms_are_unstable() -> None:

@@ -98,7 +98,8 @@ class SequentialGate:
         """Issue up to `limit` pairs; none are left once no further trial could decide anything.
 
         All items come once, in random order, before any comes again, and so on up to the cap. When nothing is open but
-        slices, only their items come, and no more of them than their certificates may take. No pair is issued twice.
+        slices, only their items come, and no more of them than their certificates may take. When nothing is open any
+        more, items come that a gated pass^k has too few trials of. No pair is issued twice.
 
         Raises:
             ValueError: `limit` is negative.
@@ -108,6 +109,8 @@ class SequentialGate:
         slices = self._slices_asked()
         if slices is None:
             pairs = self._order.next(self.items, limit)
+        elif not slices:
+            pairs = self._order.next(self._short(), limit)
         else:
             asked = [item for item, name in self.items.items() if name in slices]
             pairs = self._order.next(asked, min(limit, self._wanted(slices)))
@@ -142,9 +145,12 @@ class SequentialGate:
     def verdict(self) -> Verdict:
         """PASS or FAIL once the evidence says so, INCONCLUSIVE when no trial is left that could; else `kind` is None.
 
-        `estimates` describes the complete prefix in either case; `describe` says more.
+        A PASS waits for the trials that a gated pass^k needs. `estimates` describes the complete prefix in either case;
+        `describe` says more.
         """
         kind, reasons = gate_rules.decide(self._weighing, self._prefix, exhausted=self._exhausted())
+        if kind == "PASS" and self.policy.reliability_k is not None:
+            kind = None if self._short() or len(self._prefix) < len(self._issued) else kind
         return Verdict(kind, reasons, gate_estimates.summary(self._weighing, self.trials))
 
     def describe(self) -> dict[str, Any]:
@@ -208,6 +214,11 @@ class SequentialGate:
     def _slices_asked(self) -> set[str] | None:
         """Slices whose items come next; None: all."""
         return set(self._weighing.open_slices()) if self._weighing.only_slices_open() else None
+
+    def _short(self) -> list[str]:
+        """Items with fewer trials than the k of a gated pass^k, as far as the cap gives so many."""
+        needed = min(self.policy.reliability_k or 0, self.trials)
+        return [item for item in self.items if self._order.issued(item) < needed]
 
     def _wanted(self, slices: set[str]) -> int:
         """Pairs that are worth asking for when only these slices are open; at least one."""

@@ -36,6 +36,10 @@ class PairOrder:
         """Whether trials of the item are left."""
         return self._issued[item_id] < self._trials
 
+    def issued(self, item_id: str) -> int:
+        """How many trials of the item were given."""
+        return self._issued[item_id]
+
     def note(self, pair: Pair) -> None:
         """Take a pair as issued, in whatever order it comes.
 

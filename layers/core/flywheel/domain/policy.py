@@ -61,7 +61,7 @@ class GatePolicy:
         maximum_judge_error_rate: above this share of trials that the judge could not score, nothing is concluded.
         incumbent: `rerun` answers every pair again beside the candidate; `cached` takes stored answers, judged again.
         cached_trials: stored trials that an item needs at least to be compared with a cached incumbent.
-        reliability_k: pass^k with this k is gated; None does not gate it.
+        reliability_k: pass^k with this k is gated, and a PASS waits for k trials of each item; None does not gate it.
         minimum_reliability: least mean pass^k over the items, in [0, 1].
         minimum_judge_agreement: least kappa of the judge with people where reviews are at hand; None does not ask.
         minimum_judge_self_agreement: least share of repeated judgements that choose the same letter.

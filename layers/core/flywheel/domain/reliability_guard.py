@@ -16,10 +16,11 @@ def reliability_reasons(
     """Hold the mean pass^k of the candidate against `minimum_reliability`; nothing when `reliability_k` is None.
 
     The mean is over the items with at least k trials that could be judged; production items have a rule of their own
-    and are left out. `reliability` (FAIL) when it is below the minimum. A gate that ends early may have asked an item
-    fewer than k times: while more than `maximum_judge_error_rate` of the items lack trials, the mean of the others
-    says nothing about all of them (later trials go to the slices that are hard to settle), and the reason is
-    `evidence_missing` (INCONCLUSIVE); unless the minimum could not be reached any more if all of those were perfect.
+    and are left out. `reliability` (FAIL) when it is below the minimum. The gate asks each item k times before it
+    passes, but its cap or the judge may leave an item with fewer: while more than `maximum_judge_error_rate` of the
+    items lack trials, the mean of the others says nothing about all of them (later trials go to the slices that are
+    hard to settle), and the reason is `evidence_missing` (INCONCLUSIVE); unless the minimum could not be reached any
+    more if all of those were perfect.
     """
     k, required = policy.reliability_k, policy.minimum_reliability
     counted = [item for item in items if not item.must_pass]
