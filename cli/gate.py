@@ -162,6 +162,35 @@ def annotate(ctx: typer.Context, gate_id: GateId = "latest", as_json: JsonFlag =
 
 
 @app.command()
+def reviews(
+    ctx: typer.Context,
+    gate_id: GateId = "latest",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until no answer of the gate waits for a person.")] = False,
+    timeout: Timeout = 1800,
+    as_json: JsonFlag = False,
+) -> None:
+    """Bring back what people said of a gate's answers: into its evidence, and as the verdict that would follow.
+
+    The verdict stays. Exit code 0 when nothing is open, 1 while answers wait, 2 when nobody was asked.
+
+    Example: `flywheel gate reviews latest --wait --json`
+    """
+    from cli import gate_reviews, gate_view  # noqa: PLC0415 - what `--help` does not need
+
+    session: Session = ctx.obj
+    row = gate_view.find_gate(session, gate_id)
+    if wait:
+        gate_reviews.wait(session, row, timeout)
+    collected = gate_reviews.collect(session, row)
+    if as_json:
+        print(json.dumps(gate_reviews.collected_to_dict(collected, row), indent=1, ensure_ascii=False))
+    else:
+        gate_reviews.print_collected(Console(), collected, row)
+    if collected.open:
+        raise typer.Exit(EXIT_NO)
+
+
+@app.command()
 def rollback(
     ctx: typer.Context,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

@@ -26,6 +26,7 @@ from flywheel.production import ProductionEndpoint
 from flywheel.promotion import Promoter, PromotionSettings
 from flywheel.publication import Announcer, Publisher
 from flywheel.retirement import Retirer
+from flywheel.reviewing import Reviewing
 from flywheel.runtimes import Surroundings, production_spec
 from flywheel.sweep import Sweeper
 from tests.fakes.clock import FixedClock
@@ -188,6 +189,10 @@ class World:
             clock=self.clock,
             sleep=self.clock.advance,
         )
+
+    @property
+    def reviewing(self) -> Reviewing:
+        return Reviewing(evidence=self.evidence, queue=self.reviews)
 
     @property
     def promoter(self) -> Promoter:

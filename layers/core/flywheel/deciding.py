@@ -7,15 +7,15 @@ from math import ceil
 from flywheel.baselines import Baselines
 from flywheel.domain.baselines import baselines_of
 from flywheel.domain.early_stop import certain_failure
-from flywheel.domain.gate import Errored, Reason, SequentialGate, Verdict
+from flywheel.domain.gate import Reason, SequentialGate, Verdict
 from flywheel.domain.golden import dataset_hash
 from flywheel.domain.guards import check_guards, final_verdict
 from flywheel.domain.holds import waits_for_person
 from flywheel.domain.judge_check import judge_estimates, judge_reasons
-from flywheel.domain.outcome import TrialKey, TrialRecord
+from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.plan import GatePlan
 from flywheel.domain.records import unique_records
-from flywheel.domain.stored_gate import gate_with_stored
+from flywheel.domain.wave_results import names, record_wave
 from flywheel.domain.waves import gate_items, must_pass_pairs, plan_shards
 from flywheel.errors import EvidenceMissingError, InvalidRequestError, NotFoundError
 from flywheel.events import DecideReply, ShardPointer
@@ -100,7 +100,6 @@ class Decider:
         """
         if wave == 0:
             return SequentialGate(plan.policy, gate_items(plan.policy, plan.items), plan.seed), []
-        gate: SequentialGate | Reason
         gate = SequentialGate.from_json(self._evidence.read_text(gate_state_key(plan.gate_id, wave)))
         # Not beyond this wave: a look that was killed may have asked for the next one already.
         found, missing = self._evidence.results(plan.gate_id, wave)
@@ -111,19 +110,7 @@ class Decider:
         except InvalidRequestError as error:
             raise EvidenceMissingError(str(error)) from error
         asked = self._evidence.lines(plan.gate_id, wave)
-        absent = [key for key in asked if key not in records]
-        if absent:
-            raise EvidenceMissingError(f"{len(absent)} trials have no result: {_names(absent)}")
-        own = [key for key in asked if key.arm == "candidate" and key.item_id in gate.items]
-        if wave == 1 and plan.stored:
-            gate = gate_with_stored(plan, len(own), records)
-            if isinstance(gate, Reason):
-                return gate, list(records.values())
-        for key in own:
-            other = TrialKey(key.item_id, key.trial, "incumbent")
-            incumbent = _primary(plan, records[other]) if plan.arm("incumbent") else None
-            gate.record(key.item_id, key.trial, _primary(plan, records[key]), incumbent)
-        return gate, list(records.values())
+        return record_wave(plan, gate, wave, asked, records), list(records.values())
 
     def _certain(self, plan: GatePlan, gate: SequentialGate, records: Sequence[TrialRecord]) -> Reason | None:
         if not plan.policy.stop_when_certain:
@@ -192,7 +179,7 @@ class Decider:
         scored = [record for record in records if record.scores and not record.stored_from]
         untraced = [record.key for record in scored if not record.trace_id]
         if untraced:
-            return Reason("evidence_missing", f"{len(untraced)} scored trials have no trace: {_names(untraced)}")
+            return Reason("evidence_missing", f"{len(untraced)} scored trials have no trace: {names(untraced)}")
         expected = {record.trace_id: frozenset(record.scores) for record in scored}
         missing = self._scores.read_back(expected, deadline_s=self._settings.read_back_deadline_s)
         if not missing:

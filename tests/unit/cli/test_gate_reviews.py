@@ -53,3 +53,60 @@ def test_a_gate_that_is_not_decided_is_refused_in_words() -> None:
     assert refused.exit_code == 2
     assert "no verdict" in refused.stderr
     assert GateEvidence(session.store).annotation(gate) is None
+
+
+def reviewed_session() -> tuple[DoubleSession, str, list[str]]:
+    session, gate = judged_session()
+    said = json.loads(run(session, "gate", "annotate", gate, "--json").stdout)
+    return session, gate, said["traces"]
+
+
+def test_what_people_said_comes_back_with_what_is_open() -> None:
+    session, gate, (first, second, *_) = reviewed_session()
+    session.people.review(first, 1.0, "the judge missed [bold] the point")
+    session.people.review(second, 0.0)
+    asked = run(session, "gate", "reviews", gate, "--json")
+
+    said = json.loads(asked.stdout)
+    assert asked.exit_code == 1  # four answers wait
+    assert (said["asked"], said["reviewed"], said["open"], said["agreed"]) == (6, 2, 4, 1)
+    assert said["verdict"] == "FAIL"
+    assert said["reviewed_verdict"]["kind"] in {"FAIL", "INCONCLUSIVE"}
+    assert {(r["trace_id"], r["judge"], r["people"]) for r in said["reviews"]} == {
+        (first, 0.2, 1.0),
+        (second, 0.2, 0.0),
+    }
+    shown = run(session, "gate", "reviews", gate).stdout
+    assert "2 of 6 answers judged, 4 open" in shown
+    assert "judge and people agree on 1 of 2" in shown
+    assert "the judge missed [bold] the point" in shown
+    evidence = GateEvidence(session.store)
+    assert evidence.reviewed_verdict(gate) is not None
+    assert len(evidence.reviews(said["judge_version"], gate) or ()) == 2
+
+
+def test_waiting_ends_when_the_last_answer_is_judged() -> None:
+    session, gate, traces = reviewed_session()
+    session.steps = [lambda trace=trace: session.people.review(trace, 1.0) for trace in traces]  # type: ignore[misc]
+    done = run(session, "gate", "reviews", gate, "--wait")
+
+    assert done.exit_code == 0
+    assert "6 of 6 answers judged, 0 open" in done.stdout
+    assert "with people's scores INCONCLUSIVE" in done.stdout
+
+
+def test_waiting_ends_with_its_time_and_says_what_is_open() -> None:
+    session, gate, _ = reviewed_session()
+    late = run(session, "gate", "reviews", gate, "--wait", "--timeout", "30")
+
+    assert late.exit_code == 1
+    assert "0 of 6 answers judged, 6 open" in late.stdout
+    assert "next: judge the answers: https://langfuse.test" in late.stdout
+
+
+def test_a_gate_that_nobody_was_asked_about_says_how_to_ask() -> None:
+    session, gate = judged_session()
+    refused = run(session, "gate", "reviews", gate)
+
+    assert refused.exit_code == 2
+    assert f"flywheel gate annotate {gate}" in refused.stderr

@@ -198,6 +198,27 @@ class SequentialGate:
             raise InvalidRequestError(f"not the state of a gate: {error}") from error
         return gate
 
+    def rescored(self, scores: Mapping[Pair, tuple[float | None, float | None]]) -> Self:
+        """The same pairs in the same order with other scores: pair -> (candidate's, incumbent's), None keeps what was.
+
+        An incumbent's score is kept where this gate records none.
+
+        Raises:
+            ValueError: a score is outside [0, 1].
+        """
+        state = json.loads(self.to_json()) | {"recorded": []}
+        gate = self.from_json(json.dumps(state))
+        for at, (candidate, incumbent) in sorted(self._recorded.items()):
+            pair = self._issued[at]
+            ours, other = scores.get(pair, (None, None))
+            gate.record(
+                pair.item_id,
+                pair.trial,
+                candidate if ours is None else ours,
+                incumbent if incumbent is None or other is None else other,
+            )
+        return gate
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SequentialGate) and self._content() == other._content()
 

@@ -27,7 +27,7 @@ from flywheel.domain.verdict import Reason, Verdict
 DECIDED_PAIRS = 15
 RANDOM_PAIRS = 5
 # Reasons that scores decided. Time, cost, errors and missing evidence are not for people to judge.
-_BY_SCORES = frozenset(
+BY_SCORES = frozenset(
     {
         "regression",
         "slice_regression",
@@ -83,7 +83,8 @@ def choose_answers(
     Args:
         gate_id: seeds the random draw and the order.
         verdict: whose reasons name what decided; a PASS was decided by all items, so that only random pairs follow.
-        records: all trials; those without a score or a trace, and those of stored arms, cannot be asked about.
+        records: all trials. Those without a score or a trace cannot be asked about; stored answers of an earlier gate
+            are that gate's to ask about.
         slices: item id -> slice.
         metric: the score that people judge again, the policy's primary one.
     """
@@ -113,7 +114,7 @@ def _pairs(records: Iterable[TrialRecord], metric: str) -> list[_Pair]:
     pairs: dict[tuple[str, int], _Pair] = {}
     for record in records:
         key = record.key
-        if key.arm in _ARMS and metric in record.scores and record.trace_id:
+        if key.arm in _ARMS and metric in record.scores and record.trace_id and not record.stored_from:
             pairs.setdefault((key.item_id, key.trial), _Pair(key.item_id, key.trial)).records[key.arm] = record
     return [pair for pair in pairs.values() if "candidate" in pair.records]
 
@@ -125,7 +126,7 @@ def _deciding_items(verdict: Verdict, ranked: Iterable[str], slices: Mapping[str
     everything = list(ranked)
     found: list[str] = []
     for reason in verdict.against:
-        if reason.code not in _BY_SCORES:
+        if reason.code not in BY_SCORES:
             continue
         if reason.items:
             found += reason.items
