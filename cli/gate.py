@@ -99,15 +99,19 @@ def show(ctx: typer.Context, gate_id: GateId = "latest", as_json: JsonFlag = Fal
 
     Example: `flywheel gate show latest --json`
     """
-    from cli import gate_view  # noqa: PLC0415 - what `--help` does not need
+    from cli import gate_reviews, gate_view  # noqa: PLC0415 - what `--help` does not need
 
     session: Session = ctx.obj
     row = gate_view.find_gate(session, gate_id)
     verdict = gate_view.verdict_of(session, row)
+    asked = gate_reviews.standing(session, row.gate_id)
     if as_json:
-        print(json.dumps(gate_view.row_to_dict(row) | {"verdict_detail": verdict}, indent=1, ensure_ascii=False))
+        said = gate_view.row_to_dict(row) | {"verdict_detail": verdict, "reviews": asked}
+        print(json.dumps(said, indent=1, ensure_ascii=False))
         return
     gate_view.print_gate(Console(), row, verdict)
+    if asked is not None:
+        print(gate_reviews.standing_line(row.gate_id, asked))
 
 
 @app.command()

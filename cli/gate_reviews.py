@@ -1,5 +1,6 @@
 """People asked about a gate's answers, and what they said -> lines at the terminal."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from cli.session import Session
 from flywheel.annotation import Annotator
 from flywheel.domain.agreement import Agreement, compare
 from flywheel.domain.annotation import Annotation
-from flywheel.evidence import GateEvidence, verdict_to_dict
+from flywheel.evidence import GateEvidence, reviewed_verdict_key, verdict_to_dict
 from flywheel.ports import GateRow
 from flywheel.report.text import one_line
 from flywheel.reviewing import Collected, Reviewing, next_step
@@ -56,6 +57,31 @@ def print_annotation(console: Console, gate_id: str, annotation: Annotation) -> 
     say(f"{counts.get('decided', 0)} of them decided, {counts.get('random', 0)} are a random share of all answers")
     say(f"review: {escape(annotation.queue_url)}")
     say(f"next: flywheel gate reviews {gate_id}")
+
+
+def standing(session: Session, gate_id: str) -> dict[str, Any] | None:
+    """What is on record of a gate's review, without asking Langfuse; None: nobody was asked."""
+    evidence = GateEvidence(session.objects)
+    annotation = evidence.annotation(gate_id)
+    if annotation is None or annotation.state != "queued":
+        return None
+    back = evidence.document(reviewed_verdict_key(gate_id)) or {}
+    return {
+        "queue": annotation.queue_name,
+        "url": annotation.queue_url,
+        "asked": len(annotation.tasks),
+        "reviewed": back.get("answers", 0),
+        "reviewed_verdict": back.get("kind"),
+    }
+
+
+def standing_line(gate_id: str, asked: Mapping[str, Any]) -> str:
+    """The same for people."""
+    verdict = f", by people's scores {asked['reviewed_verdict']}" if asked["reviewed_verdict"] else ""
+    return (
+        f"reviews: {asked['reviewed']} of {asked['asked']} answers collected{verdict}; {one_line(asked['url'])}; "
+        f"flywheel gate reviews {gate_id}"
+    )
 
 
 def collect(session: Session, row: GateRow) -> Collected:

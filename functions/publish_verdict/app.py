@@ -1,6 +1,6 @@
 """Publish a gate's verdict: record, report, bus event and notification, each once whatever is retried."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from flywheel.adapters.sns import SnsNotifier
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
+from flywheel.domain.annotation import Annotation
 from flywheel.domain.gate import Verdict
 from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.plan import GatePlan
@@ -44,7 +45,12 @@ class Settings(BaseModel):
     stand_ins: str = ""  # what stands in for a real service, comma-separated; empty on AWS
 
 
-def make_render(langfuse_host: str | None, stand_ins: Sequence[str], endpoint: str) -> Render:
+def make_render(
+    langfuse_host: str | None,
+    stand_ins: Sequence[str],
+    endpoint: str,
+    annotation_of: Callable[[str], Annotation | None] = lambda _: None,
+) -> Render:
     def render(plan: GatePlan, records: list[TrialRecord], verdict: Verdict, row: GateRow) -> tuple[str, str]:
         # Imported here: a defect of the report, or of its template engine, must not keep the verdict back.
         from flywheel.report import Promotion, build_report, render_html, report_to_json  # noqa: PLC0415
@@ -67,6 +73,7 @@ def make_render(langfuse_host: str | None, stand_ins: Sequence[str], endpoint: s
             promotion=promotion,
             trace_url=(lambda trace_id: f"{host}/trace/{trace_id}") if host else None,
             stand_ins=stand_ins,
+            annotation=annotation_of(plan.gate_id),
         )
         return report_to_json(report), render_html(report)
 
@@ -76,18 +83,19 @@ def make_render(langfuse_host: str | None, stand_ins: Sequence[str], endpoint: s
 def make_publisher(settings: Settings, once: PowertoolsOnce) -> Publisher:
     host = SsmSettings.from_prefix(settings.langfuse_parameter_prefix).text("LANGFUSE_HOST")
     stand_ins = [name.strip() for name in settings.stand_ins.split(",") if name.strip()]
+    evidence = GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket))
     return Publisher(
         repository=settings.agent_repository,
         gates=DynamoDbGates.from_table(settings.state_table),
         releases=DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name),
-        evidence=GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
+        evidence=evidence,
         announcer=Announcer(
             settings.environment,
             EventBridgeBus.from_bus(settings.event_bus),
             SnsNotifier.from_topic(settings.notification_topic_arn),
             once,
         ),
-        render=make_render(host, stand_ins, settings.production_endpoint_name),
+        render=make_render(host, stand_ins, settings.production_endpoint_name, evidence.annotation),
         clock=SystemClock(),
         warn=logger.warning,
     )

@@ -248,9 +248,9 @@ class GateEvidence:
         except NotFoundError:
             return None
 
-    def write_reviewed_verdict(self, gate_id: str, verdict: Verdict, reviews: str) -> None:
-        """`reviews`: key of the copy of the reviews that it follows from."""
-        body = verdict_to_dict(verdict) | {"reviews": reviews}
+    def write_reviewed_verdict(self, gate_id: str, verdict: Verdict, *, reviews: str, answers: int) -> None:
+        """`reviews`: key of the copy of the reviews that it follows from; `answers`: how many were judged by then."""
+        body = verdict_to_dict(verdict) | {"reviews": reviews, "answers": answers}
         text = json.dumps(body, ensure_ascii=False, allow_nan=False)
         self._store.put(reviewed_verdict_key(gate_id), text.encode())
 

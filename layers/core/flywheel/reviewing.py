@@ -98,7 +98,7 @@ class Reviewing:
         reviewed = self._reviewed(plan, records, original, reviews, today) if reviews else None
         if reviews or self._evidence.reviews(plan.judge.version, gate_id):
             copy = self._evidence.write_reviews(plan.judge.version, gate_id, reviews)
-            self._evidence.write_reviewed_verdict(gate_id, reviewed or original, copy)
+            self._evidence.write_reviewed_verdict(gate_id, reviewed or original, reviews=copy, answers=len(reviews))
         waiting = self._waiting(annotation)
         left = [task for task in annotation.tasks if task.trace_id not in scores]
         return Collected(

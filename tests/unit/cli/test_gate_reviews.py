@@ -110,3 +110,17 @@ def test_a_gate_that_nobody_was_asked_about_says_how_to_ask() -> None:
 
     assert refused.exit_code == 2
     assert f"flywheel gate annotate {gate}" in refused.stderr
+
+
+def test_show_says_how_far_the_review_is_without_asking_langfuse() -> None:
+    session, gate = judged_session()
+    assert json.loads(run(session, "gate", "show", gate, "--json").stdout)["reviews"] is None
+    assert "reviews:" not in run(session, "gate", "show", gate).stdout
+
+    asked = json.loads(run(session, "gate", "annotate", gate, "--json").stdout)
+    session.people.review(asked["traces"][0], 1.0)
+    assert "reviews: 0 of 6 answers collected; https://langfuse.test" in run(session, "gate", "show", gate).stdout
+    run(session, "gate", "reviews", gate)
+    said = json.loads(run(session, "gate", "show", gate, "--json").stdout)["reviews"]
+    assert (said["asked"], said["reviewed"], said["queue"]) == (6, 1, "flywheel gate reviews")
+    assert f", by people's scores {said['reviewed_verdict']}; " in run(session, "gate", "show", gate).stdout

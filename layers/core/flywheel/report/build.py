@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from flywheel.domain.annotation import Annotation
 from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.plan import ArmPlan, GatePlan, StoredArm
 from flywheel.domain.reliability import passes, unstable_items
@@ -26,6 +27,7 @@ from flywheel.report.model import (
 )
 from flywheel.report.plain import plain
 from flywheel.report.reliability import items_below_n, reliability_rows
+from flywheel.report.reviews import read_annotation
 from flywheel.report.text import one_line, shorten
 from flywheel.report.wording import first_words, headline, is_approved, meaning, next_step, wording
 
@@ -44,13 +46,14 @@ def build_report(
     trace_url: Callable[[str], str] | None = None,
     stand_ins: Sequence[str] = (),
     deployments: Sequence[Deployment] = (),
+    annotation: Annotation | None = None,
 ) -> Report:
     """The report of a gate that has ended.
 
     `records` may be empty (the candidate never started) and may hold an arm's trials in any order; a trial given twice
     counts once, the later one. `promotion` None: derived from `promoted` and the verdict. `trace_url` turns a trace id
     into the address of its trace; what is no web address is left out. `stand_ins` names each part that stood in for a
-    real service.
+    real service. `annotation`: what became of asking people about it.
 
     Raises:
         ValueError: the verdict is still open, or a time has no zone.
@@ -124,6 +127,7 @@ def build_report(
         estimates=plain(verdict.estimates or {}),
         seed=plan.seed,
         stand_ins=tuple(one_line(s) for s in stand_ins),
+        reviews=read_annotation(annotation),
     )
 
 

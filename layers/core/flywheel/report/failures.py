@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from urllib.parse import urlsplit
 
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import TrialRecord
@@ -10,7 +9,7 @@ from flywheel.domain.plan import GatePlan
 from flywheel.domain.reliability import passes
 from flywheel.report.figures import item_scores, of_arm
 from flywheel.report.model import FactRow, FailedItem, FailedTrial, StepRow
-from flywheel.report.text import one_line, shorten
+from flywheel.report.text import one_line, shorten, web_link
 from flywheel.report.wording import choice_text
 
 FAILED_ITEMS = 200
@@ -113,12 +112,3 @@ def _failed_trial(record: TrialRecord, metric: str, trace_url: Callable[[str], s
         trace_id=one_line(record.trace_id, 80),
         trace_url=web_link(trace_url(record.trace_id)) if trace_url is not None and record.trace_id else None,
     )
-
-
-def web_link(url: str) -> str | None:
-    """The address if it is one of the web; None for anything else, such as `javascript:`."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    return url if parts.scheme in {"http", "https"} and parts.netloc else None

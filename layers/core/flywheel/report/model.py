@@ -12,6 +12,7 @@ from flywheel.domain.outcome import Arm, Stage
 from flywheel.domain.verdict import VerdictKind
 from flywheel.report.decision import Decision, StoredAnswers
 from flywheel.report.judge_check import JudgeCheck
+from flywheel.report.reviews import ReviewsAsked
 from flywheel.report.steadiness import ItemTrials, ReliabilityRow
 
 # 2: what the sequential decision rests on (`decision`), reliability per slice and item, the judge as an instrument.
@@ -279,6 +280,7 @@ class Report:
     estimates: dict[str, Any]
     seed: int
     stand_ins: tuple[str, ...]
+    reviews: ReviewsAsked | None = None
 
     def identity(self, arm: Arm) -> Identity | None:
         return next((i for i in self.identities if i.arm == arm), None)

@@ -1,6 +1,7 @@
 """Text from outside -> text that can be shown: no control characters, no lone surrogates, no endless length."""
 
 import re
+from urllib.parse import urlsplit
 
 TEXT_LIMIT = 4_000
 LINE_LIMIT = 400
@@ -27,3 +28,12 @@ def one_line(text: str, limit: int = LINE_LIMIT) -> str:
     """White space runs made one blank, at most `limit` characters, an ellipsis where something was left out."""
     line = " ".join(showable(text[: limit * 4]).split())
     return line if len(line) <= limit and len(text) <= limit * 4 else line[:limit] + "…"
+
+
+def web_link(url: str) -> str | None:
+    """The address if it is one of the web; None for anything else, such as `javascript:`."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in {"http", "https"} and parts.netloc else None
