@@ -155,6 +155,12 @@ def test_what_scores_did_not_decide_is_not_for_people_to_judge(code: str) -> Non
     assert len(items(tasks, "random")) == RANDOM_PAIRS
 
 
+def test_an_error_rate_that_is_not_settled_is_not_for_people_to_judge() -> None:
+    undecided = Reason("undecided", "not certified", "error_rate", items=("i01",))
+
+    assert items(chosen(everywhere(), verdict("INCONCLUSIVE", undecided)), "decided") == set()
+
+
 def test_a_note_decides_nothing() -> None:
     tasks = chosen(everywhere(), verdict("FAIL", Reason("must_pass_muted", "m", items=("i01",))))
 

@@ -26,7 +26,7 @@ from flywheel.domain.verdict import Reason, Verdict
 # 20 pairs are 40 answers with two arms: about half an hour for a reviewer who reads each of them.
 DECIDED_PAIRS = 15
 RANDOM_PAIRS = 5
-# Reasons that scores decided. Time, cost, errors and missing evidence are not for people to judge.
+# Reasons that scores decided. Time, cost, errors (undecided ones too) and missing evidence are not for people to judge.
 BY_SCORES = frozenset(
     {
         "regression",
@@ -126,7 +126,7 @@ def _deciding_items(verdict: Verdict, ranked: Iterable[str], slices: Mapping[str
     everything = list(ranked)
     found: list[str] = []
     for reason in verdict.against:
-        if reason.code not in BY_SCORES:
+        if reason.code not in BY_SCORES or reason.metric == "error_rate":
             continue
         if reason.items:
             found += reason.items
