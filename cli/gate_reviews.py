@@ -131,7 +131,7 @@ def collected_to_dict(collected: Collected, row: GateRow) -> dict[str, Any]:
         "random": {"reviewed": drawn.answers, "agreed": drawn.agreed},
         "verdict": collected.original.kind,
         "reviewed_verdict": None if collected.reviewed is None else verdict_to_dict(collected.reviewed),
-        "next_step": next_step(collected, held=row.status != "ended"),
+        "next_step": next_step(collected, held=row.held),
         "reviews": [
             {
                 "item_id": review.item_id,
@@ -171,7 +171,7 @@ def print_collected(console: Console, collected: Collected, row: GateRow) -> Non
             say(f"  {escape(one_line(reason.message or reason.code, 300))}")
     if collected.annotation.queue_url:
         say(f"queue: {escape(collected.annotation.queue_url)}")
-    say(f"next: {escape(next_step(collected, held=row.status != 'ended'))}")
+    say(f"next: {escape(next_step(collected, held=row.held))}")
 
 
 def _table(collected: Collected) -> Table:

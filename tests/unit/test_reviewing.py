@@ -68,8 +68,20 @@ def test_the_verdict_by_people_stands_beside_the_gates_own() -> None:
     assert world.evidence.verdict(gate) == original == collected.original
     assert collected.reviewed is not None
     assert world.evidence.reviewed_verdict(gate) == collected.reviewed
-    assert (collected.original.kind, collected.reviewed.kind) == ("FAIL", "INCONCLUSIVE")
+    assert (collected.original.kind, collected.reviewed.kind) == ("FAIL", "PASS")
     assert "push again" in next_step(collected, held=False)
+
+
+def test_what_was_collected_says_how_far_the_judge_can_be_trusted() -> None:
+    world, gate = asked()
+    for trace in traces(world, gate):
+        world.reviews.review(trace, 1.0)
+    collected = world.reviewing.collect(gate, TODAY)
+
+    assert collected.reviewed is not None
+    assert collected.reviewed.estimates is not None
+    judge = collected.reviewed.estimates["judge"]
+    assert (judge["reviews"], judge["random"], judge["agreement"]["value"]) == (6, 5, 0.0)
 
 
 def test_an_edit_replaces_what_was_collected_and_the_former_state_is_kept() -> None:
@@ -132,7 +144,7 @@ def test_a_verdict_in_which_scores_had_no_part_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("kind", "value", "held", "said"),
     [
-        ("INCONCLUSIVE", 1.0, False, "people's judgement does not change"),
+        ("PASS", 1.0, False, "people's judgement does not change"),
         ("INCONCLUSIVE", 1.0, True, "flywheel gate approve"),
         ("PASS", 0.0, False, "rollback"),
     ],

@@ -202,17 +202,3 @@ def _follows(plan: GatePlan, verdict: Verdict, wave: int) -> DecideReply:
     if waits_for_person(plan.policy, verdict, promote=plan.promote):
         return DecideReply(action="hold", gate_id=plan.gate_id, wave=wave, hold_s=ceil(plan.policy.hold_h * 3600))
     return DecideReply(action="end", gate_id=plan.gate_id, wave=wave)
-
-
-def _primary(plan: GatePlan, record: TrialRecord) -> float | Errored:
-    """Give the score that the decision looks at. One that is not there is missing evidence, never a 0."""
-    if record.error is not None:
-        return Errored(record.error.stage)
-    score = record.scores.get(plan.policy.primary_metric)
-    if score is None:
-        raise EvidenceMissingError(f"a trial has no {plan.policy.primary_metric}: {_names([record.key])}")
-    return score
-
-
-def _names(keys: Sequence[TrialKey]) -> str:
-    return ", ".join(f"{key.item_id}#{key.trial} {key.arm}" for key in keys[:_NAMED])

@@ -1,10 +1,12 @@
 """What people said of a gate's answers -> reviews in the evidence, and what the gate would have said by them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flywheel.domain.annotation import Annotation
 from flywheel.domain.gate import SequentialGate
+from flywheel.domain.guards import final_verdict
+from flywheel.domain.judge_check import judge_estimates, judge_reasons
 from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.plan import GatePlan
 from flywheel.domain.reconsideration import can_reconsider, reconsider
@@ -95,9 +97,10 @@ class Reviewing:
             for task in annotation.tasks
             if task.trace_id in scores and (judge_score := judged.get(task.key)) is not None
         )
-        reviewed = self._reviewed(plan, records, original, reviews, today) if reviews else None
+        reviewed = None
         if reviews or self._evidence.reviews(plan.judge.version, gate_id):
             copy = self._evidence.write_reviews(plan.judge.version, gate_id, reviews)
+            reviewed = self._reviewed(plan, records, original, reviews, today) if reviews else None
             self._evidence.write_reviewed_verdict(gate_id, reviewed or original, reviews=copy, answers=len(reviews))
         waiting = self._waiting(annotation)
         left = [task for task in annotation.tasks if task.trace_id not in scores]
@@ -139,7 +142,11 @@ class Reviewing:
         if isinstance(gate, Reason):  # the stored answers could not be used: nothing was concluded from scores
             return original
         human = {review.key: review.human_score for review in reviews}
-        return reconsider(plan, gate, records, original, human=human, today=today)
+        verdict = reconsider(plan, gate, records, original, human=human, today=today)
+        # What was just collected says of the judge, too, whether it could pass a candidate by itself.
+        judge = judge_estimates(plan, records, self._evidence.all_reviews(plan.judge.version))
+        verdict = replace(verdict, estimates={**(verdict.estimates or {}), "judge": judge})
+        return final_verdict(verdict, judge_reasons(plan.policy, judge))
 
 
 def _review(plan: GatePlan, task: ReviewTask, judge_score: float, score: HumanScore) -> Review:

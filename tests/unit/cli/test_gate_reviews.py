@@ -92,7 +92,7 @@ def test_waiting_ends_when_the_last_answer_is_judged() -> None:
 
     assert done.exit_code == 0
     assert "6 of 6 answers judged, 0 open" in done.stdout
-    assert "with people's scores INCONCLUSIVE" in done.stdout
+    assert "with people's scores PASS" in done.stdout
 
 
 def test_waiting_ends_with_its_time_and_says_what_is_open() -> None:
