@@ -445,8 +445,7 @@ def test_a_pass_waits_for_the_trials_that_a_gated_pass_k_needs() -> None:
     while early.verdict().kind is None:
         for pair in early.next_pairs(25):
             early.record(pair.item_id, pair.trial, 1.0, 1.0)
-    assert early.verdict().estimates is not None
-    assert early.verdict().estimates["pairs"] < 120
+    assert (early.verdict().estimates or {})["pairs"] < 120
 
 
 def test_a_pass_k_beyond_the_cap_does_not_keep_the_gate_open() -> None:

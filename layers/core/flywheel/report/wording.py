@@ -40,6 +40,10 @@ _WORDINGS = {
         "Worse than production", "Compare both arms per item in this report; start with the largest losses."
     ),
     "slice_regression": Wording("Worse than production in a slice", "Start with the largest losses in that slice."),
+    "anchor_regression": Wording(
+        "Worse than the anchor release",
+        "Small losses have added up: look at the releases since the anchor; `flywheel gate anchor` shows it.",
+    ),
     "error_rate": Wording(
         "Too many errors", "See the outcomes in this report: stage and kind of each error; then the log of the agent."
     ),
@@ -81,7 +85,11 @@ _WORDINGS = {
     ),
     "promotion_failed": Wording("The promotion failed", "Production is as it was. Read the message and push again."),
     "gate_failed": _BROKEN,
-    "undecided": Wording("Undecided", "The evidence does not settle it either way. " + _RUN_AGAIN),
+    "undecided": Wording(
+        "Undecided",
+        "See under what is missing what it would still take. `on_inconclusive` in the policy says whether such a gate "
+        "rejects, waits for a person or asks for more trials.",
+    ),
     "must_pass_muted": Wording("A muted regression test failed", "Nothing now; it counts again after its date."),
     "trials_capped": Wording(
         "Fewer trials than the policy allows", "Raise usd_per_gate if gates of this dataset end undecided."
