@@ -58,8 +58,9 @@ class Block:
 BLOCKS = (
     *(Block("auc-85", number, 25, compares=number < 2) for number in range(9)),
     Block("auc-85", 9, 25, mutants=("stale-rate Poisson selection",), mutant_days=10),
-    *(Block("noise", number, 25, mutants=("no uniform floor",), mutant_days=25) for number in range(2)),
-    *(Block("noise", number, 25, compares=number < 3) for number in range(2, 4)),
+    *(Block("auc-75", number, 25) for number in range(2)),
+    Block("noise", 0, 25, mutants=("no uniform floor",), mutant_days=25),
+    *(Block("noise", number, 25, compares=number == 1) for number in range(1, 4)),
     *(
         Block("head-sampled", number, 40, budget=50, mutants=("the upstream sampler's unsalted hash",), mutant_days=40)
         for number in range(5)
