@@ -12,11 +12,13 @@ from flywheel.baselines import Baselines
 from flywheel.domain.baselines import (
     ANCHOR_SHARE,
     MOST_TRIALS,
+    MOST_UNKNOWN,
     Baseline,
     Conditions,
     enough,
     stored_trials,
     trials_of,
+    unknown,
 )
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import Arm, TrialRecord, dump_records
@@ -120,7 +122,7 @@ class StoredArms:
         # tools or dataset wants to know how production does under them, and a rerun tells.
         conditions = Conditions(it.judge_version, it.tool_hash, it.dataset_hash)
         gates = self._baselines.gates(it.incumbent.candidate.candidate_id)
-        found = self._answers(it, it.incumbent, "incumbent", conditions, gates, share=1.0)
+        found = self._answers(it, it.incumbent, "incumbent", conditions, gates)
         if isinstance(found, str):
             message = f"the incumbent, release {it.incumbent.release_no}, answers again: {found}"
             return Reason("incumbent_rerun", message)
@@ -140,7 +142,7 @@ class StoredArms:
             if release.candidate.candidate_id in compared:
                 return None
             gates = self._baselines.gates(release.candidate.candidate_id)
-            found = self._answers(it, release, "anchor", conditions, gates, share=ANCHOR_SHARE)
+            found = self._answers(it, release, "anchor", conditions, gates)
             return _no_anchor(release, found) if isinstance(found, str) else found
         return self._oldest_usable(it, conditions, releases, compared)
 
@@ -154,7 +156,7 @@ class StoredArms:
             candidate_id = release.candidate.candidate_id
             if candidate_id in compared or left <= 0:
                 break  # it is held against this one already
-            found = self._answers(it, release, "anchor", conditions, gates, share=ANCHOR_SHARE)
+            found = self._answers(it, release, "anchor", conditions, gates)
             if not isinstance(found, str):
                 return found
             first = first or _no_anchor(release, found)
@@ -168,8 +170,6 @@ class StoredArms:
         arm: Arm,
         conditions: Conditions,
         gates: dict[str, list[str]],
-        *,
-        share: float,
     ) -> StoredAnswers | str:
         """Give the arm; or, in words, why this release's stored outputs cannot stand for one."""
         candidate_id = release.candidate.candidate_id
@@ -190,9 +190,18 @@ class StoredArms:
         least = it.policy.cached_trials
         kept = enough(records, least)
         counts = trials_of(kept)
+        share, margin = (
+            (1.0, it.policy.margin) if arm == "incumbent" else (ANCHOR_SHARE, it.policy.anchor_margin or 0.0)
+        )
         if not counts or len(counts) < share * len(it.items):
             short = len(it.items) - len(counts)
             return f"{short} of {len(it.items)} items have fewer than {least} stored answers that can be used"
+        open_points = unknown(kept, it.policy.primary_metric)
+        if open_points > MOST_UNKNOWN * margin:
+            return (
+                f"{len(kept)} stored answers of {len(counts)} items leave {open_points:.3f} open, more than half "
+                f"of the margin {margin:g}"
+            )
         text = dump_records(kept)
         stored = StoredArm(
             arm=arm,

@@ -76,7 +76,7 @@ def test_answers_of_several_gates_add_up() -> None:
     ],
 )
 def test_an_incumbent_whose_answers_were_made_under_something_else_answers_again(
-    change: dict[str, str], why: str
+    change: dict[str, Any], why: str
 ) -> None:
     world = world_with("b", **CACHED)
     keep(world.baselines, "b", **change)
@@ -96,13 +96,23 @@ def test_an_incumbent_of_which_nothing_is_stored_answers_again() -> None:
 
 def test_one_item_with_too_few_answers_is_enough_to_ask_the_incumbent_again() -> None:
     world = world_with("b", **CACHED)
-    keep(
-        world.baselines, "b", score=lambda key: "invoke" if key == ("item-1", 3, "incumbent") or key.trial > 2 else 1.0
-    )
+    keep(world.baselines, "b", score=lambda key: "invoke" if (key.item_id, key.trial) == ("item-1", 3) else 1.0)
     plan = planned(world)
 
     assert notes(plan) == ["incumbent_rerun"]
-    assert "6 of 6 items have fewer than 3 stored answers" in plan.notes[0].message
+    assert "1 of 6 items have fewer than 3 stored answers" in plan.notes[0].message
+
+
+def test_answers_that_leave_more_than_half_of_the_margin_open_do_not_stand_for_the_incumbent() -> None:
+    world = world_with("b", **CACHED, margin=0.09)
+    keep(world.baselines, "b", score=lambda key: float(key.trial % 2))
+    plan = planned(world)
+
+    assert notes(plan) == ["incumbent_rerun"]
+    assert "leave 0.224 open, more than half of the margin 0.09" in plan.notes[0].message
+    keep(world.baselines, "b", gate="g-20261102t000000-00000000", trials=10)
+    steadier = world.evidence.plan(world.plan(ecr_event("second", time="2026-11-23T12:00:00Z"), "arn:2"))
+    assert steadier.stored_arm("incumbent") is not None
 
 
 def test_a_file_that_cannot_be_read_is_passed_over() -> None:

@@ -13,6 +13,7 @@ from typing import ClassVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from flywheel.domain.golden import GoldenItem, item_hash
+from flywheel.domain.history import History
 from flywheel.domain.outcome import Arm, TrialKey, TrialRecord
 from flywheel.domain.plan import GatePlan, StoredArm
 from flywheel.domain.records import agent_errored
@@ -23,6 +24,8 @@ from flywheel.errors import InvalidRequestError
 MOST_TRIALS = 10
 # The anchor is compared over the items that it has; over less than this share of them it says too little.
 ANCHOR_SHARE = 0.5
+# What the history does not know narrows the margin; a margin that is mostly gone would leave every gate undecided.
+MOST_UNKNOWN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,15 @@ def trials_of(records: Sequence[TrialRecord]) -> dict[str, int]:
     for record in records:
         counts[record.key.item_id] = counts.get(record.key.item_id, 0) + 1
     return counts
+
+
+def unknown(records: Sequence[TrialRecord], metric: str) -> float:
+    """Points by which the mean of these trials may be wrong, by the scores that they had then."""
+    scores: dict[str, list[float]] = {}
+    for record in records:
+        if metric in record.scores:
+            scores.setdefault(record.key.item_id, []).append(record.scores[metric])
+    return History(scores).pad(list(scores))
 
 
 def stored_facts(items: Sequence[GoldenItem], stored: Sequence[StoredArm]) -> int:
