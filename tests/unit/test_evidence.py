@@ -80,3 +80,11 @@ def test_a_store_that_does_not_answer_is_not_taken_for_a_missing_result(monkeypa
 
 def test_a_gate_without_shards_has_no_results() -> None:
     assert GateEvidence(InMemoryObjects()).results(GATE) == ([], [])
+
+
+def test_a_look_reads_no_result_of_a_wave_that_comes_after_it() -> None:
+    evidence = written(InMemoryObjects(), shards=2)
+    evidence.write_shards([Shard(GATE, "10-00", (key_of(2),))])
+    assert len(evidence.results(GATE, 9)[0]) == 2
+    assert evidence.results(GATE, 10)[1] == [result_key(GATE, "10-00")]
+    assert evidence.results(GATE)[1] == [result_key(GATE, "10-00")]
