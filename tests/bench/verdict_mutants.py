@@ -10,6 +10,7 @@ from typing import Any
 from tests.bench.goals import within
 from tests.bench.simulation import POLICY, Figures, Setting
 from tests.bench.verdict_rows import LIMITS, Limit, observed
+from tests.bench.worlds import WORLDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def judged(mutant: Mutant, found: Mapping[Setting, Figures]) -> dict[str, Any]:
     """`missed_by`: the rows that it does not hold."""
     missed = [
         {
-            "world": limit.setting.world,
+            "world": WORLDS[limit.setting.world].words,
             "quantity": limit.quantity,
             "observed": observed(limit, found[limit.setting]),
             "bound": limit.bound,

@@ -79,7 +79,7 @@ def test_a_mutant_is_caught_by_the_rows_that_it_misses() -> None:
     missed = judged(mutant, dict.fromkeys(mutant.settings, _figures(passed=0.5)))
     held = judged(mutant, dict.fromkeys(mutant.settings, _figures(passed=0.05)))
     assert missed["caught"]
-    assert [row["world"] for row in missed["missed_by"]] == ["minus-10", "scattered"]
+    assert [row["world"] for row in missed["missed_by"]] == [WORLDS[world].words for world in mutant.worlds]
     assert held == {"name": "margin .15", "caught": False, "missed_by": []}
     assert [line.split("  ")[1] for line in lines([missed, held]).splitlines()] == ["margin .15", "margin .15"]
     assert "NOT CAUGHT" in lines([held])
