@@ -14,7 +14,7 @@ from tests.bench.worlds import TRIALS, WORLDS, Truth
 type Score = float | Errored
 POLICY = GatePolicy(max_trials=TRIALS)
 LOOK = 10
-_PORTION = 50
+_PORTION = 20
 
 
 @dataclass(frozen=True, slots=True)

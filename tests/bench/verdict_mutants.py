@@ -38,9 +38,9 @@ class Mutant:
 
 _SLICES_OF_COIN_FLIPS = 30
 MUTANTS = (
-    Mutant("no slice certificate", {"slice_margin": 1.0}, ("slice-by-half", "half-of-a-slice")),
-    Mutant("threshold 4 instead of 20", {"alpha": 0.25}, ("minus-10", "scattered")),
-    Mutant("margin .15", {"margin": 0.15}, ("minus-10", "scattered")),
+    Mutant("no slice certificate", {"slice_margin": 1.0}, ("slice-by-half",)),
+    Mutant("threshold 4 instead of 20", {"alpha": 0.25}, ("minus-10",)),
+    Mutant("margin .15", {"margin": 0.15}, ("minus-10",)),
     Mutant("no error check", {"maximum_error_rate": 0.5, "refuted_error_rate": 0.49}, ("candidate-errs",)),
     Mutant("slice multiplicity ignored", {"slice_alpha": POLICY.slice_alpha * _SLICES_OF_COIN_FLIPS}, ("coin-flips",)),
 )
