@@ -10,15 +10,13 @@ import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 
 from local.tools import ROOT
 from tests.bench import verdict_speed
 from tests.bench.verdict_chart import chart
 from tests.bench.verdict_mutants import lines as mutant_lines
 from tests.bench.verdict_rows import table
+from tests.bench.verdict_sampler import sampler_rows
 from tests.bench.verdict_study import study, wave_lines
 from tests.bench.worlds import WORLDS
 
@@ -42,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         large_peak_mb = peak.result()
     gate_s = time.perf_counter() - started
     speed = verdict_speed.measure(large_peak_mb)
-    sampled, sampled_mutants = _sampler(asked.workers)
+    print("days of traces, for the sampler", flush=True)
+    sampled, sampled_mutants = sampler_rows(asked.workers)
     rows, mutants = [*gate.rows, *sampled], [*gate.mutants, *sampled_mutants]
     took_s = time.perf_counter() - started
     print(f"\n{table(rows)}\n\nmutants\n{mutant_lines(mutants)}\n\nwave sizes\n{wave_lines(gate.waves)}\n")
@@ -63,14 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     caught = sum(mutant["caught"] for mutant in mutants)
     print(f"{held} of {len(rows)} rows hold, {caught} of {len(mutants)} mutants are caught")
     return 0 if held == len(rows) and caught == len(mutants) and verdict_speed.met(speed) else 1
-
-
-def _sampler(workers: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    name = "tests.bench.verdict_sampler"
-    if find_spec(name) is None:
-        return [], []
-    rows, mutants = import_module(name).sampler_rows(workers=workers)
-    return rows, mutants
 
 
 if __name__ == "__main__":

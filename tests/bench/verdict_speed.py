@@ -14,27 +14,33 @@ from tests.bench.goals import Goal, results, table
 from tests.bench.simulation import LOOK, POLICY, answers
 from tests.bench.worlds import WORLDS, Truth
 
-RECORDS = 10_000
+ROUNDS, GATES = 5, 15
 PAIRS, MANY_SLICES, TRIALS = 10_000, 50, 20
 # Nothing can be certified or refuted under these margins: the gate stays open to its cap.
 _ENDLESS = GatePolicy(max_trials=TRIALS, margin=0.001, slice_margin=0.001, alpha=0.0001, slice_alpha=0.0001)
 _WAVE = 50
 LIMITS = (
     Goal("a record, looks left out", ("record_us",), "at most", 50, " us"),
-    Goal("a pair with its share of a look every 10 pairs", ("pair_us",), "at most", 50, " us"),
     Goal("10,000 pairs, 50 slices: peak memory", ("large_peak_mb",), "at most", 256, " MB"),
 )
 
 
 def small() -> dict[str, float]:
-    """Microseconds in gates of 120 items: of a record alone, of a look alone, of a pair with all that it causes."""
+    """Microseconds in gates of 120 items: of a record alone, of a look alone, of a pair with all that it causes.
+
+    Each is the least of some rounds, as is usual: what else ran can only add.
+    """
+    rounds = [_round(number) for number in range(ROUNDS)]
+    return {name: min(one[name] for one in rounds) for name in rounds[0]}
+
+
+def _round(number: int) -> dict[str, float]:
     recording = looking = asking = 0.0
-    records = looks = number = 0
-    while records < RECORDS:
-        rng = Random(f"speed {number}")
+    records = looks = 0
+    for gate_number in range(GATES):
+        rng = Random(f"speed {number} {gate_number}")
         truth = WORLDS["equal"].draw(rng)
-        gate = SequentialGate(POLICY, truth.slices, number)
-        number += 1
+        gate = SequentialGate(POLICY, truth.slices, gate_number)
         open_still = True
         while open_still:
             started = time.process_time()
@@ -113,7 +119,8 @@ def measure(large_peak_mb: float) -> dict[str, float]:
 def lines(speed: dict[str, float]) -> str:
     return (
         f"{table(results(LIMITS, speed))}\n"
-        f"a look: {speed['look_us']:.0f} us; {speed['large_pairs']:,.0f} pairs over {MANY_SLICES} slices: "
+        f"a look: {speed['look_us']:.0f} us; a pair with its share of a look: {speed['pair_us']:.0f} us\n"
+        f"{speed['large_pairs']:,.0f} pairs over {MANY_SLICES} slices: "
         f"{speed['large_s']:.2f} s, JSON {speed['large_json_kb']:.0f} kB, "
         f"written in {speed['large_to_json_ms']:.0f} ms, read in {speed['large_from_json_ms']:.0f} ms"
     )

@@ -47,7 +47,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, folder: Path, found: Study, speed: dic
     monkeypatch.setattr(verdict, "OUTPUT", folder / "bench" / "verdict.json")
     monkeypatch.setattr(verdict, "PICTURE", folder / "bench" / "verdict.svg")
     monkeypatch.setattr(verdict, "study", studied)
-    monkeypatch.setattr(verdict, "_sampler", nothing)
+    monkeypatch.setattr(verdict, "sampler_rows", nothing)
     monkeypatch.setattr(verdict_speed, "peak_mb", float)
     monkeypatch.setattr(verdict_speed, "measure", measured)
     return verdict.main(["--gates", "1", "--workers", "1"])
