@@ -25,8 +25,11 @@ GOLDEN = Path("dataset/golden.json")
 GATE_TIMEOUT_S = 180.0
 APPEARS_S = 30.0
 
-# What is pushed, in this order; `promoted` is what a working gate does with it.
+# What is pushed, in this order.
 PUSHES = ("good", "regressed", "crashing", "slow", "never_ready")
+# What production runs before that: the same agent as `good` under another digest. So `good` has an incumbent to be
+# compared with, and shows what a gate of an equal candidate takes.
+FIRST = "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Pushed:
     gate_s: float
     items: int
     invocations: int
+    invocations_at_the_cap: int | None
     errored: int
     report: str
 
@@ -49,6 +53,7 @@ class Pushed:
 class Summary:
     """Content of `build/demo/summary.json`."""
 
+    first: Pushed | None = None
     pushes: list[Pushed] = field(default_factory=list)
     production_digest: str | None = None
     ephemeral_runtimes_left: int = 0
@@ -111,6 +116,8 @@ def _run(console: Console, names: tuple[str, ...], *, keep: bool) -> None:
     session = Session(info.stack, "local")
     summary.langfuse = {"url": info.langfuse.url, "version": info.langfuse.version, "kind": info.langfuse.kind}
     say(f"golden dataset: {_import_dataset(session)}")
+    if session.releases.head().release is None:
+        summary.first = _push(session, FIRST, say)
     for name in names:
         pushed = _push(session, name, say)
         summary.pushes.append(pushed)
@@ -141,7 +148,8 @@ def _push(session: "Session", name: str, say: Any) -> Pushed:
     info = load()
     if info is None:
         raise CommandError("the local stack went away; flywheel local logs tells why")
-    image = release.agent_image(None, None if name == "good" else release.find_overlay(name))
+    overlay = None if name in {FIRST, "good"} else release.find_overlay(name)
+    image = release.agent_image(None, overlay, labels={"flywheel.demo": name})
     pushed_at = datetime.now(UTC)
     began = time.monotonic()
     # The tag tells people which image it is; neither the agent nor model nor judge ever sees it.
@@ -180,6 +188,7 @@ def _describe(session: "Session", name: str, row: "GateRow", gate_s: float) -> P
         gate_s=round(gate_s, 1),
         items=report["dataset_items"],
         invocations=report["invocations"],
+        invocations_at_the_cap=report["estimates"].get("cap_invocations"),
         errored=report["errored"],
         report=str(page),
     )
@@ -199,6 +208,12 @@ def _runtimes_left(session: "Session") -> int:
     return sum(runtime.name.startswith(prefix) for runtime in AgentCoreRuntimes.from_environment().runtimes())
 
 
+def _asked(pushed: Pushed) -> str:
+    """Invocations of both arms; how early it ended when it did."""
+    cap = pushed.invocations_at_the_cap
+    return f"{pushed.invocations} of {cap}" if cap else str(pushed.invocations)
+
+
 def _first_reason(pushed: Pushed) -> str:
     return pushed.reasons[0]["message"] if pushed.reasons else "everything that the policy asks for is met"
 
@@ -207,14 +222,16 @@ def _show(console: Console, summary: Summary, *, keep: bool) -> None:
     from cli.gate_view import styled  # noqa: PLC0415
 
     table = Table(title="what was pushed and what became of it", title_justify="left", box=None, expand=True)
-    for column in ("image", "verdict", "in production", "took", "why"):
+    for column in ("image", "verdict", "in production", "took", "asked", "why"):
         table.add_column(column, overflow="fold", ratio=1 if column == "why" else None)
-    for pushed in summary.pushes:
+    shown = ([summary.first] if summary.first else []) + summary.pushes
+    for pushed in shown:
         table.add_row(
             pushed.name,
             styled(pushed.verdict),
             "yes" if pushed.digest == summary.production_digest else "no",
             f"{pushed.gate_s:.0f} s",
+            _asked(pushed),
             escape(_first_reason(pushed)),
         )
     console.print()
@@ -224,7 +241,7 @@ def _show(console: Console, summary: Summary, *, keep: bool) -> None:
         f"{summary.ephemeral_runtimes_left}; {summary.total_s:.0f} s in all",
         highlight=False,
     )
-    for pushed in summary.pushes:
+    for pushed in shown:
         console.print(f"report of {pushed.name}: {pushed.report}", highlight=False, soft_wrap=True)
     console.print(f"Langfuse: {summary.langfuse['url']} ({summary.langfuse['kind']} {summary.langfuse['version']})")
     console.print(f"as data: {FOLDER / 'summary.json'}")

@@ -29,7 +29,17 @@ from tests.e2e.agents import Told, image_of
 DATASET = "e2e-golden"
 COLOURS = ("amber", "blue", "coral", "denim", "ebony", "fawn", "green", "hazel", "ivory", "jade", "khaki", "lilac")
 ANSWERS = {f"Which colour has project number {n}?": f"The colour of it is {c}." for n, c in enumerate(COLOURS)}
+# Easier to convince than the default: one trial of each of the twelve items is enough evidence for most of what is
+# tested here. The default's error rates are the bench's business.
 POLICY: dict[str, Any] = {
+    "max_trials": 3,
+    "alpha": 0.3,
+    "slice_alpha": 0.1,
+    "margin": 0.3,
+    "slice_margin": 0.9,
+    "maximum_error_rate": 0.2,
+    "refuted_error_rate": 0.05,
+    "error_alpha": 0.1,
     "minimum_items": 6,
     "latency_p95_ms": 3000,
     "minima": {"correctness": 0.75},

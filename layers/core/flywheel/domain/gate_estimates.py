@@ -185,8 +185,9 @@ def _fixed(weighing: Weighing) -> Mapping[str, int]:
     if claim.pairs > 1:
         mean = claim.total / claim.pairs
         variance = max(_SMALLEST_VARIANCE, claim.squares / claim.pairs - mean * mean)
-    room = max(claim.margin - claim.pad, 0.01) if weighing.design != "one_sample" else max(claim.mean or 0.0, 0.01)
-    pairs = min(_MOST_PAIRS, fixed_pairs(room, variance, claim.alpha))
+    # Without an incumbent there is no margin: the distance from the minimum that was seen stands in for it.
+    room = abs(claim.mean or 0.0) if weighing.design == "one_sample" else claim.margin - claim.pad
+    pairs = min(_MOST_PAIRS, fixed_pairs(max(room, 0.01), variance, claim.alpha))
     return {"pairs": pairs, "invocations": pairs * _ARMS[weighing.design]}
 
 
