@@ -10,11 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from flywheel.domain.annotation import Annotation
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import Arm, FactScore, ToolCall, TrialError, TrialKey, TrialRecord
 from flywheel.domain.plan import GatePlan, StoredArm
 from flywheel.domain.verdict import Reason, Verdict
 from flywheel.report import Deployment, Promotion, Report, build_report, render_html
+from flywheel.report.reviews import ReviewsAsked
 from tests.report_estimates import estimates, judge
 from tests.report_gates import Behaviour, gate_plan, golden_items, trial_records
 
@@ -112,7 +114,9 @@ def undecided() -> Report:
     )
     reason = Reason("undecided", "all 747 pairs are used: the mean and slice adversarial are open", "correctness")
     records = _records(plan, Behaviour(poor=0.14), trials=2)
-    return _report(plan, records, Verdict("INCONCLUSIVE", (reason,), told), took_s=611)
+    report = _report(plan, records, Verdict("INCONCLUSIVE", (reason,), told), took_s=611)
+    queue = "http://127.0.0.1:3000/project/flywheel/annotation-queues/q-1"
+    return replace(report, reviews=ReviewsAsked("flywheel gate reviews", queue, decided=30, random=10))
 
 
 def broken_slice() -> Report:
@@ -219,10 +223,11 @@ def hostile() -> Report:
         Reason(f"unheard_of_{n}", text, text[:50], text[:50], float("nan"), 0.5, (text,))
         for n, text in enumerate(HOSTILE_TEXTS)
     )
+    queue = Annotation("queued", "m", "q", HOSTILE_TEXTS[0], "javascript:document.title='hacked'")
     return build_report(
         plan, records, Verdict("FAIL", reasons, _hostile_estimates()), promoted=False,
         started=STARTED, ended=STARTED, trace_url=lambda _: "javascript:document.title='hacked'",
-        stand_ins=HOSTILE_TEXTS[:2],
+        stand_ins=HOSTILE_TEXTS[:2], annotation=queue,
     )  # fmt: skip
 
 
