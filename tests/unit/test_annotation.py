@@ -11,13 +11,15 @@ from flywheel.domain.outcome import TrialKey
 from flywheel.domain.verdict import Reason, Verdict, VerdictKind
 from flywheel.errors import InvalidRequestError, NotFoundError, TransientError
 from tests.fakes.outside import InMemorySettings
-from tests.fakes.world import AGENT, POLICY, World, requested_event
+from tests.fakes.world import AGENT, POLICY, World, golden_items, requested_event
 
 
 def small_world() -> World:
-    """Six items, one trial each."""
+    """Twelve items, one trial each."""
     policy = json.dumps(POLICY | {"max_trials": 1})
-    return World(settings=InMemorySettings(agent=json.dumps(AGENT), policy=policy))
+    world = World(settings=InMemorySettings(agent=json.dumps(AGENT), policy=policy))
+    world.datasets.datasets["golden"] = golden_items(12)
+    return world
 
 
 def decided(
@@ -48,7 +50,7 @@ def test_what_decided_a_failure_waits_for_people() -> None:
     assert asked == world.evidence.annotation(gate)
     assert (asked.state, asked.queue_name) == ("queued", "gate reviews")
     assert queued(world) == traces(world, gate)
-    assert asked.counts()["random"] == 5
+    assert asked.counts()["random"] == 10
 
 
 def test_an_undecided_gate_is_asked_about_too() -> None:
@@ -57,7 +59,7 @@ def test_an_undecided_gate_is_asked_about_too() -> None:
     asked = world.annotator.annotate_if_asked(gate, deadline_s=30)
 
     assert asked is not None
-    assert (asked.state, asked.counts()) == ("queued", {"random": 5, "decided": 1})
+    assert (asked.state, asked.counts()) == ("queued", {"random": 10, "decided": 2})
 
 
 def test_a_gate_without_a_scored_answer_has_nothing_to_review_which_is_no_failure() -> None:
@@ -159,7 +161,7 @@ def test_by_hand_a_gate_that_passed_gives_its_random_share() -> None:
     gate = decided(world, "PASS")
     asked = world.annotator.annotate(gate, deadline_s=30)
 
-    assert asked.counts() == {"random": 5}
+    assert asked.counts() == {"random": 10}
 
 
 def test_what_is_not_decided_cannot_be_reviewed() -> None:

@@ -34,7 +34,7 @@ def test_nothing_is_written_before_anybody_has_judged() -> None:
     before = dict(world.objects.objects)
     collected = world.reviewing.collect(gate, TODAY)
 
-    assert (len(collected.open), collected.reviews, collected.skipped, collected.reviewed) == (6, (), (), None)
+    assert (len(collected.open), collected.reviews, collected.skipped, collected.reviewed) == (12, (), (), None)
     assert world.objects.objects == before
     assert "judge the answers: https://langfuse.test" in next_step(collected, held=False)
 
@@ -54,8 +54,8 @@ def test_what_people_say_becomes_reviews_of_that_judge() -> None:
     assert {r.judge_version for r in written} == {plan.judge.version}
     tasks = {task.trace_id: task.chosen for task in collected.annotation.tasks}
     assert all(review.chosen == tasks[review.trace_id] for review in written)
-    assert (len(collected.open), collected.comments) == (4, {first: "it is right"})
-    assert world.reviewing.still_open(gate) == 4
+    assert (len(collected.open), collected.comments) == (10, {first: "it is right"})
+    assert world.reviewing.still_open(gate) == 10
 
 
 def test_the_verdict_by_people_stands_beside_the_gates_own() -> None:
@@ -81,7 +81,7 @@ def test_what_was_collected_says_how_far_the_judge_can_be_trusted() -> None:
     assert collected.reviewed is not None
     assert collected.reviewed.estimates is not None
     judge = collected.reviewed.estimates["judge"]
-    assert (judge["reviews"], judge["random"], judge["agreement"]["value"]) == (6, 5, 0.0)
+    assert (judge["reviews"], judge["random"], judge["agreement"]["value"]) == (12, 10, 0.0)
 
 
 def test_an_edit_replaces_what_was_collected_and_the_former_state_is_kept() -> None:
@@ -128,7 +128,7 @@ def test_a_queue_that_was_deleted_leaves_nothing_open_and_loses_no_score() -> No
     world.reviews.queues.clear()
     collected = world.reviewing.collect(gate, TODAY)
 
-    assert (len(collected.reviews), collected.open, len(collected.skipped)) == (1, (), 5)
+    assert (len(collected.reviews), collected.open, len(collected.skipped)) == (1, (), 11)
 
 
 def test_a_verdict_in_which_scores_had_no_part_stays_as_it_is() -> None:

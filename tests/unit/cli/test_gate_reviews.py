@@ -36,11 +36,11 @@ def test_a_decided_gate_is_annotated_once_however_often_it_is_asked() -> None:
     assert (said["state"], said["queue"], said["answers"]) == (
         "queued",
         "flywheel gate reviews",
-        {"random": 5, "decided": 1},
+        {"random": 10, "decided": 2},
     )
     assert sorted(trace for _, trace in session.people.items) == sorted(said["traces"])
     shown = run(session, "gate", "annotate", gate).stdout
-    assert "6 answers wait for review" in shown
+    assert "12 answers wait for review" in shown
     assert "https://langfuse.test/project/p/annotation-queues/queue-1" in shown
     assert f"next: flywheel gate reviews {gate}" in shown
 
@@ -69,7 +69,7 @@ def test_what_people_said_comes_back_with_what_is_open() -> None:
 
     said = json.loads(asked.stdout)
     assert asked.exit_code == 1  # four answers wait
-    assert (said["asked"], said["reviewed"], said["open"], said["agreed"]) == (6, 2, 4, 1)
+    assert (said["asked"], said["reviewed"], said["open"], said["agreed"]) == (12, 2, 10, 1)
     assert said["verdict"] == "FAIL"
     assert said["reviewed_verdict"]["kind"] in {"FAIL", "INCONCLUSIVE"}
     assert {(r["trace_id"], r["judge"], r["people"]) for r in said["reviews"]} == {
@@ -77,7 +77,7 @@ def test_what_people_said_comes_back_with_what_is_open() -> None:
         (second, 0.2, 0.0),
     }
     shown = run(session, "gate", "reviews", gate).stdout
-    assert "2 of 6 answers judged, 4 open" in shown
+    assert "2 of 12 answers judged, 10 open" in shown
     assert "judge and people agree on 1 of 2" in shown
     assert "the judge missed [bold] the point" in shown
     evidence = GateEvidence(session.store)
@@ -91,7 +91,7 @@ def test_waiting_ends_when_the_last_answer_is_judged() -> None:
     done = run(session, "gate", "reviews", gate, "--wait")
 
     assert done.exit_code == 0
-    assert "6 of 6 answers judged, 0 open" in done.stdout
+    assert "12 of 12 answers judged, 0 open" in done.stdout
     assert "with people's scores PASS" in done.stdout
 
 
@@ -100,7 +100,7 @@ def test_waiting_ends_with_its_time_and_says_what_is_open() -> None:
     late = run(session, "gate", "reviews", gate, "--wait", "--timeout", "30")
 
     assert late.exit_code == 1
-    assert "0 of 6 answers judged, 6 open" in late.stdout
+    assert "0 of 12 answers judged, 12 open" in late.stdout
     assert "next: judge the answers: https://langfuse.test" in late.stdout
 
 
@@ -119,8 +119,8 @@ def test_show_says_how_far_the_review_is_without_asking_langfuse() -> None:
 
     asked = json.loads(run(session, "gate", "annotate", gate, "--json").stdout)
     session.people.review(asked["traces"][0], 1.0)
-    assert "reviews: 0 of 6 answers collected; https://langfuse.test" in run(session, "gate", "show", gate).stdout
+    assert "reviews: 0 of 12 answers collected; https://langfuse.test" in run(session, "gate", "show", gate).stdout
     run(session, "gate", "reviews", gate)
     said = json.loads(run(session, "gate", "show", gate, "--json").stdout)["reviews"]
-    assert (said["asked"], said["reviewed"], said["queue"]) == (6, 1, "flywheel gate reviews")
+    assert (said["asked"], said["reviewed"], said["queue"]) == (12, 1, "flywheel gate reviews")
     assert f", by people's scores {said['reviewed_verdict']}; " in run(session, "gate", "show", gate).stdout

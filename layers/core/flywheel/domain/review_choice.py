@@ -19,13 +19,15 @@ from typing import ClassVar
 from pydantic import ConfigDict
 
 from flywheel.domain.outcome import Arm, TrialKey, TrialRecord
+from flywheel.domain.prediction_powered import FEWEST_REVIEWS
 from flywheel.domain.review import Chosen
 from flywheel.domain.strict import STRICT
 from flywheel.domain.verdict import Reason, Verdict
 
 # 20 pairs are 40 answers with two arms: about half an hour for a reviewer who reads each of them.
-DECIDED_PAIRS = 15
-RANDOM_PAIRS = 5
+# Ten random ones are the fewest that give a figure of people's beside the judged difference.
+DECIDED_PAIRS = 10
+RANDOM_PAIRS = FEWEST_REVIEWS
 # Reasons that scores decided. Time, cost, errors (undecided ones too) and missing evidence are not for people to judge.
 BY_SCORES = frozenset(
     {
