@@ -14,7 +14,7 @@ from tests.e2e.announcements import Announcements
 from tests.e2e.system import System, wait_for
 
 # Twelve pairs cannot certify anything about a candidate, however good it is.
-UNDECIDED = {"max_trials": 1, "on_inconclusive": "hold"}
+UNDECIDED = {"max_trials": 1, "alpha": 0.01, "slice_alpha": 0.005, "on_inconclusive": "hold"}
 
 
 @pytest.fixture(autouse=True)
