@@ -8,7 +8,8 @@ from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from tests.e2e.agents import Told
 from tests.e2e.system import System
 
-CACHED = {"incumbent": "cached", "cached_trials": 1}
+# At this alpha every one of the twelve items is asked at least once before a gate is settled.
+CACHED = {"incumbent": "cached", "cached_trials": 1, "alpha": 0.1}
 
 
 def judged(system: System, digest: str | None) -> dict[str, Any]:
@@ -59,3 +60,21 @@ def test_a_second_gate_judges_productions_stored_answers_again_and_asks_only_the
     assert {record.scores["correctness"] for record in again} == {1.0}
     # The trace of each is that of the invocation, in the gate that made it.
     assert {record.trace_id for record in again} <= {r.trace_id for r in system.records(first["gate_id"])}
+
+
+def test_a_push_is_held_against_cached_incumbent_and_anchor_with_one_runtime_and_promoted(
+    system: System, good: Told
+) -> None:
+    first, second = (system.gated(replace(good, mark=f"anchored: {n}")) for n in (1, 2))
+    assert (first.promoted, second.promoted) == (True, True), (first.reasons, second.reasons)
+    with system.setting("policy", CACHED | {"anchor_margin": 0.3}):
+        judged(system, first.digest)  # asks the incumbent, so that its answers are stored
+        row = system.gated(replace(good, mark="anchored: 3"))
+
+    assert (row.verdict, row.promoted, list(row.arms)) == ("PASS", True, ["candidate"]), row.reasons
+    stored = {arm["arm"]: arm for arm in system.document(row.gate_id, "plan.json")["stored"]}
+    assert stored["anchor"]["release_no"] < stored["incumbent"]["release_no"]
+    estimates = system.document(row.gate_id, "verdict.json")["estimates"]
+    assert (estimates["design"], estimates["anchor"]["state"]) == ("cached", "certified")
+    shown = system.run("gate", "anchor", "--json")
+    assert json.loads(shown.stdout)["anchor"]["release"] == "oldest"
