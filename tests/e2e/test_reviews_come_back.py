@@ -75,7 +75,8 @@ def test_what_decided_a_failure_waits_for_people_once_and_their_word_comes_back(
     assert (asked["state"], asked["queue_name"]) == ("queued", QUEUE)
     assert {task["arm"] for task in asked["tasks"]} == {"candidate", "incumbent"}
     assert decided <= {f"e2e-{n:02d}" for n in range(12)}
-    assert decided
+    # Chance may have drawn all of them already: it comes first.
+    assert {task["item_id"] for task in asked["tasks"]} & {f"e2e-{n:02d}" for n in range(8)}
     assert traces <= {record.trace_id for record in system.records(gate_id)}
     report = system.document(gate_id, "report.json")
     assert report["reviews"]["queue_url"] == asked["queue_url"]
