@@ -23,9 +23,12 @@ def test_every_item_is_invoked_once_a_trial_and_arm_whatever_the_number_of_facts
     keys = [record.key for record in system.records(row.gate_id)]
 
     assert len(keys) == len(set(keys))
-    assert {k.item_id for k in keys if k.arm == "candidate"} == {f"e2e-{n:02d}" for n in range(len(ANSWERS))}
     arms = {k.arm for k in keys}
-    assert len(keys) == len(ANSWERS) * len(arms)
+    pairs = {(k.item_id, k.trial) for k in keys}
+    assert len(keys) == len(pairs) * len(arms), "every arm answers every pair"
+    estimates = system.document(row.gate_id, "verdict.json")["estimates"]
+    assert len(pairs) == estimates["pairs"] < estimates["cap_pairs"]
+    assert estimates["invocations"] == len(keys)
 
 
 def test_an_image_that_answers_wrong_is_rejected_and_production_stays(system: System, good: Told) -> None:
@@ -90,4 +93,6 @@ def test_the_experiment_and_its_scores_are_in_langfuse(system: System, good: Tol
     (candidate,) = reader.find(f"{row.gate_id} candidate", since)
     items = reader.items(candidate.experiment_id, since)
 
-    assert len(items) == len(ANSWERS)
+    asked = [record for record in system.records(row.gate_id) if record.key.arm == "candidate"]
+    assert {item.trace_id for item in items} == {record.trace_id for record in asked}
+    assert len(items) == len(asked)

@@ -40,7 +40,9 @@ REFUSAL = "I'm sorry, but I can't help with that."
 
 @pytest.fixture
 def regression_tests(system: System) -> Iterator[None]:
-    with system.more_items(HELD, LOST, FORBIDDEN, SHY), system.setting("policy", {"must_pass_k": 2, "must_pass_n": 2}):
+    # With this alpha the second wave is still open to every item, so that all of them are asked.
+    policy = {"must_pass_k": 2, "must_pass_n": 2, "alpha": 0.1}
+    with system.more_items(HELD, LOST, FORBIDDEN, SHY), system.setting("policy", policy):
         yield
 
 
@@ -66,7 +68,10 @@ def test_a_regression_test_that_fails_is_a_fail_outside_every_average_until_it_i
     }
     overall = next(m for m in report["metrics"] if m["metric"] == "correctness" and m["slice"] is None)
     # A longer answer lost nothing, a refusal where one is due is right, and one where none is due is worth 0.
-    assert overall["candidate"] == pytest.approx(13 / 14)
+    averaged = [r.scores["correctness"] for key, r in records.items() if not key[0].startswith("prod-")]
+    assert overall["candidate"] == pytest.approx(sum(averaged) / len(averaged))
+    assert averaged.count(0.0) == sum(key[0] == SHY.item_id for key in records)
+    assert set(averaged) == {0.0, 1.0}
     outcomes = {item.item_id: records[item.item_id, 1].outcome for item in (FORBIDDEN, SHY, HELD)}
     assert outcomes == {FORBIDDEN.item_id: "refused", SHY.item_id: "refused", HELD.item_id: "answered"}
     assert records[SHY.item_id, 1].scores["correctness"] == 0
