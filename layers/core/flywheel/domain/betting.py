@@ -36,7 +36,9 @@ class Betting:
         total = 0.0
         for n, bet in enumerate(self.bets):
             share = shares[n] * (1.0 + bet * payoff)
-            shares[n] = share = min(share, _MOST)
+            if share > _MOST:  # noqa: PLR1730 - a call for every bet of every pair
+                share = _MOST
+            shares[n] = share
             total += share
         return total
 

@@ -145,13 +145,14 @@ class SequentialGate:
     def verdict(self) -> Verdict:
         """PASS or FAIL once the evidence says so, INCONCLUSIVE when no trial is left that could; else `kind` is None.
 
-        A PASS waits for the trials that a gated pass^k needs. `estimates` describes the complete prefix in either case;
-        `describe` says more.
+        A PASS waits for the trials that a gated pass^k needs. `estimates` describes the complete prefix: while the gate
+        is open its counts and means, at its end every claim as well; `describe` says more.
         """
         kind, reasons = gate_rules.decide(self._weighing, self._prefix, exhausted=self._exhausted())
         if kind == "PASS" and self.policy.reliability_k is not None:
             kind = None if self._short() or len(self._prefix) < len(self._issued) else kind
-        return Verdict(kind, reasons, gate_estimates.summary(self._weighing, self.trials))
+        estimates = gate_estimates.counts if kind is None else gate_estimates.summary
+        return Verdict(kind, reasons, estimates(self._weighing, self.trials))
 
     def describe(self) -> dict[str, Any]:
         """`verdict().estimates` with confidence sequences and their course, for the report; not for every look."""

@@ -20,8 +20,8 @@ _MOST_PAIRS = 1_000_000  # a variance of nothing and a tiny margin must not prin
 _SMALLEST_VARIANCE = 0.005
 
 
-def summary(weighing: Weighing, trials: int) -> dict[str, Any]:
-    """What costs nothing to say: counts, means, states. `trials` of each item at most."""
+def counts(weighing: Weighing, trials: int) -> dict[str, Any]:
+    """What costs nothing to say at every look: counts and means. `trials` of each item at most."""
     arms = _ARMS[weighing.design]
     cap = len(weighing.items) * trials
     return {
@@ -35,6 +35,12 @@ def summary(weighing: Weighing, trials: int) -> dict[str, Any]:
         "candidate": weighing.candidate.to_dict(),
         "incumbent": weighing.incumbent.to_dict() if weighing.design == "paired" else None,
         "difference": {"mean": weighing.mean.mean, "pairs": weighing.mean.pairs} if weighing.mean.pairs else None,
+    }
+
+
+def summary(weighing: Weighing, trials: int) -> dict[str, Any]:
+    """`counts`, with the state of every claim and what is missing."""
+    return counts(weighing, trials) | {
         "certificates": list(_certificates(weighing)),
         "slices": {name: _slice(weighing, name) for name in weighing.plan.items},
         "missing": list(_missing(weighing)),
