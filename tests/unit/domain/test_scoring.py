@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import FactScore, Outcome, ToolCall
-from flywheel.domain.policy import GatePolicy, TrajectoryMode
+from flywheel.domain.policy import GatePolicy
+from flywheel.domain.policy_checks import TrajectoryMode
 from flywheel.domain.scoring import METRICS, score_trial, search_term_score, tool_success_score, trajectory_score
 
 tools = st.lists(st.sampled_from("abc"), max_size=6)

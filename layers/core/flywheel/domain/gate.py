@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from flywheel.domain import gate_estimates, gate_rules
+from flywheel.domain.claim_design import Design
 from flywheel.domain.history import History
 from flywheel.domain.outcome import Stage
 from flywheel.domain.pair_order import PairOrder
@@ -19,7 +20,7 @@ from flywheel.domain.policy import GatePolicy, policy_to_dict
 from flywheel.domain.strict import first_problems
 from flywheel.domain.tally import Score, Scored
 from flywheel.domain.verdict import Errored, Pair, Reason, Verdict, VerdictKind
-from flywheel.domain.weighing import Design, Weighing
+from flywheel.domain.weighing import Weighing
 from flywheel.errors import InvalidRequestError
 
 __all__ = ["Errored", "GatePolicy", "Pair", "Reason", "SequentialGate", "Verdict", "VerdictKind"]

@@ -7,7 +7,6 @@ from flywheel.domain.claims import PAIRED_VARIANCE, ErrorClaim, MeanClaim
 from flywheel.domain.confidence import course, fixed_pairs, interval
 from flywheel.domain.slices import SMALL
 from flywheel.domain.tally import Scored
-from flywheel.domain.verdict import Errored
 from flywheel.domain.weighing import Weighing
 
 METHODS = {
@@ -48,7 +47,7 @@ def summary(weighing: Weighing, trials: int) -> dict[str, Any]:
 
 
 def describe(weighing: Weighing, pairs: Sequence[Scored], trials: int) -> dict[str, Any]:
-    """`summary`, with confidence sequences, the fixed design beside it and the items that flip."""
+    """`summary`, with confidence sequences and the fixed design beside it."""
     said = summary(weighing, trials)
     own = [(n, d) for n, pair in enumerate(pairs, start=1) if (d := weighing.difference(pair)) is not None]
     weighed = own[: weighing.mean.pairs]  # a mean that is settled is frozen: later pairs are of some slices only
@@ -66,21 +65,7 @@ def describe(weighing: Weighing, pairs: Sequence[Scored], trials: int) -> dict[s
             row["difference"] = {"mean": mean, "low": low, "high": high, "pairs": len(of_slice)}
     said["anchor"] = _anchor(weighing, pairs)
     said["fixed_design"] = _fixed(weighing)
-    said["unstable"] = list(unstable(pairs, weighing.policy.must_pass_score))
     return said
-
-
-def unstable(pairs: Sequence[Scored], pass_score: float) -> Iterator[str]:
-    """Items that passed some trials and failed others, in both arms: the item flips, not the agent."""
-    results: dict[str, tuple[set[bool], set[bool]]] = {}
-    for pair in pairs:
-        for score, seen in zip(
-            (pair.candidate, pair.incumbent), results.setdefault(pair.item_id, (set(), set())), strict=True
-        ):
-            if score is not None and not isinstance(score, Errored):
-                seen.add(score >= pass_score)
-    both = 2
-    return (item for item, arms in sorted(results.items()) if all(len(seen) == both for seen in arms))
 
 
 def _certificates(weighing: Weighing) -> Iterator[dict[str, Any]]:

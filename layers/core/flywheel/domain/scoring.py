@@ -8,7 +8,8 @@ from math import fsum
 from flywheel.domain.golden_item import GoldenItem
 from flywheel.domain.metrics import METRICS, Metric
 from flywheel.domain.outcome import FactScore, Outcome, ToolCall
-from flywheel.domain.policy import GatePolicy, TrajectoryMode
+from flywheel.domain.policy import GatePolicy
+from flywheel.domain.policy_checks import TrajectoryMode
 from flywheel.domain.refusal import is_refusal, words
 
 __all__ = [

@@ -1,32 +1,15 @@
 """Complete pairs, one after the other -> which claims about the candidate are certified, refuted or open."""
 
 from collections.abc import Mapping
-from typing import Literal
 
-from flywheel.domain.betting import Betting, sizes
-from flywheel.domain.claims import (
-    MEAN_REFUTATION,
-    MINIMUM_REFUTATION,
-    PAIRED_VARIANCE,
-    SLICE_REFUTATION,
-    ErrorClaim,
-    MeanClaim,
-    WhoErrs,
-)
+from flywheel.domain.claim_design import ClaimDesign, Design, minimum_claim
+from flywheel.domain.claims import MeanClaim, WhoErrs
 from flywheel.domain.history import History
 from flywheel.domain.policy import TOLERANCE, GatePolicy
 from flywheel.domain.slices import SMALL, SlicePlan, plan_slices
 from flywheel.domain.tally import ArmTally, Scored, agent_erred, judge_erred
 from flywheel.domain.verdict import Errored
 
-type Design = Literal["paired", "cached", "one_sample"]
-
-# Without an incumbent a mean is held against its minimum. A good agent is expected to exceed it by about so much.
-_ABOVE_MINIMUM = 0.1
-_SCORE_VARIANCE = 0.13
-# A history may be so uncertain that nothing is left of the margin: bets need some size all the same.
-_LEAST_ROOM = 0.01
-_LEAST_VARIANCE = 0.02
 # That the candidate errs, and not the environment, must be so likely before it is blamed; and so likely must it be that
 # the incumbent errs as well before a run is void.
 BLAMED = 10.0
@@ -64,33 +47,24 @@ class Weighing:
         metric = policy.primary_metric
         self.minimum = policy.minima.get(metric)
         self.bar = policy.entry_minimum if self.minimum is None else self.minimum
-        self.mean = self._mean_claim(tuple(items))
-        self.plan: SlicePlan = plan_slices(items, trials, self._fewest_slice_pairs())
+        claims = ClaimDesign(policy, design, history)
+        self.mean = claims.mean(tuple(items), self.bar)
+        self.plan: SlicePlan = plan_slices(items, trials, claims.fewest_slice_pairs())
         members: dict[str, list[str]] = {}
         for item_id, name in items.items():
             members.setdefault(name, []).append(item_id)
         many = len(members)
-        self.slices = {name: self._slice_claim(tuple(members[name]), many) for name in self.plan.items}
+        self.slices = {name: claims.slice(tuple(members[name]), many) for name in self.plan.items}
         together = [i for name, own in members.items() if self.plan.group[name] == SMALL for i in own]
-        self.small = self._slice_claim(tuple(together), many) if together else None
+        self.small = claims.small_slices(tuple(together)) if together else None
         self.slice_candidate = {name: ArmTally() for name in self.plan.items}
         self.slice_incumbent = {name: ArmTally() for name in self.plan.items}
         self.minima = self._minimum_claims()
-        self.errors = ErrorClaim(
-            limit=policy.maximum_error_rate,
-            alpha=policy.alpha,
-            refuted_rate=policy.refuted_error_rate,
-            refuting_alpha=policy.error_alpha,
-        )
-        self.incumbent_errors = ErrorClaim(
-            limit=policy.maximum_error_rate,
-            alpha=policy.alpha,
-            refuted_rate=policy.refuted_error_rate,
-            refuting_alpha=policy.error_alpha,
-        )
+        self.errors = claims.errors()
+        self.incumbent_errors = claims.errors()
         self.who_errs = WhoErrs()
-        self.judge = {arm: _judge_claim(policy) for arm in ("candidate", "incumbent")}
-        self.anchor = self._anchor_claim()
+        self.judge = {arm: claims.judge_errors() for arm in ("candidate", "incumbent")}
+        self.anchor = claims.anchor(tuple(items), anchor)
 
     def add(self, pair: Scored) -> None:
         """Weigh one more pair."""
@@ -148,11 +122,11 @@ class Weighing:
         return self.small if group == SMALL else self.slices[name]
 
     def open_slices(self) -> list[str]:
-        """Slices that are neither certified nor refuted yet, or stay below their minimum."""
+        """Slices that are not certified, or are below their minimum."""
         found = []
         for name in self.plan.items:
             claim = self.certified_in(name)
-            if (claim is not None and claim.state == "open") or self.below_minimum(name):
+            if (claim is not None and claim.state != "certified") or self.below_minimum(name):
                 found.append(name)
         return found
 
@@ -235,87 +209,13 @@ class Weighing:
         own = self._slice_minimum(name)
         return self.bar if own is None else own
 
-    def _mean_claim(self, items: tuple[str, ...]) -> MeanClaim:
-        policy = self.policy
-        if self.design == "one_sample":
-            return MeanClaim(
-                margin=0.0,
-                alpha=policy.alpha,
-                refuting_alpha=policy.alpha,
-                certifying_bets=sizes(_ABOVE_MINIMUM, _SCORE_VARIANCE, largest_loss=self.bar),
-                refuting_bets=_bounded(MINIMUM_REFUTATION, 1.0 - self.bar),
-            )
-        return self._loss_claim(policy.margin, items, self.history)
-
-    def _loss_claim(self, margin: float, items: tuple[str, ...], history: History | None) -> MeanClaim:
-        """Loss of the mean against an arm that answers or has a history."""
-        pad = history.pad(items) if history else 0.0
-        room = margin - pad
-        variance = PAIRED_VARIANCE
-        if history is not None:  # one trial against the mean of stored ones
-            variance = max(_LEAST_VARIANCE, history.spread * (1.0 + 1.0 / max(1.0, history.trials)))
-        return MeanClaim(
-            margin=margin,
-            alpha=self.policy.alpha,
-            refuting_alpha=self._refuting_alpha,
-            certifying_bets=sizes(max(room, _LEAST_ROOM), variance, largest_loss=1.0 - room),
-            refuting_bets=_bounded(MEAN_REFUTATION, 1.0 + pad),
-            pad=pad,
-        )
-
-    @property
-    def _refuting_alpha(self) -> float:
-        """What the slices leave of alpha: a candidate that is no worse anywhere is refuted with alpha at most."""
-        return max(self.policy.alpha - self.policy.slice_alpha, self.policy.alpha / 2)
-
-    def _slice_claim(self, items: tuple[str, ...], many: int) -> MeanClaim:
-        policy = self.policy
-        pad = self.history.pad(items) if self.history else 0.0
-        room = policy.slice_margin - pad
-        return MeanClaim(
-            margin=policy.slice_margin,
-            alpha=policy.alpha,
-            refuting_alpha=policy.slice_alpha / many,
-            certifying_bets=sizes(max(room, _LEAST_ROOM), PAIRED_VARIANCE, largest_loss=1.0 - room),
-            # Without an incumbent a slice is refuted against its own minimum, where it has one.
-            refuting_bets=() if self.design == "one_sample" else _bounded(SLICE_REFUTATION, 1.0 + pad),
-            pad=pad,
-            settles=False,
-        )
-
-    def _fewest_slice_pairs(self) -> int:
-        margin = self.policy.slice_margin
-        bets = sizes(margin, PAIRED_VARIANCE, largest_loss=1.0 - margin)
-        return Betting(bets).fewest(margin, 1.0 / self.policy.alpha)
-
-    def _anchor_claim(self) -> MeanClaim | None:
-        margin, known = self.policy.anchor_margin, self.anchor_history
-        if margin is None or known is None or not any(item in known.scores for item in self.items):
-            return None
-        return self._loss_claim(margin, tuple(self.items), known)
-
     def _minimum_claims(self) -> dict[str | None, tuple[float, MeanClaim]]:
         """Absolute minima, to be refuted: of the mean and of slices, each with what it requires."""
         policy = self.policy
         required = {name: least for name in self.plan.items if (least := self._slice_minimum(name)) is not None}
         claims: dict[str | None, tuple[float, MeanClaim]] = {
-            name: (least, _minimum_claim(least, policy.slice_alpha / len(required))) for name, least in required.items()
+            name: (least, minimum_claim(least, policy.slice_alpha / len(required))) for name, least in required.items()
         }
         if self.minimum is not None and self.design != "one_sample":
-            claims[None] = (self.minimum, _minimum_claim(self.minimum, policy.alpha))
+            claims[None] = (self.minimum, minimum_claim(self.minimum, policy.alpha))
         return claims
-
-
-def _minimum_claim(required: float, alpha: float) -> MeanClaim:
-    bets = _bounded(MINIMUM_REFUTATION, 1.0 - required)
-    return MeanClaim(margin=0.0, alpha=alpha, refuting_alpha=alpha, certifying_bets=(), refuting_bets=bets)
-
-
-def _bounded(bets: tuple[float, ...], largest_loss: float) -> tuple[float, ...]:
-    """Bets that leave some wealth whatever comes."""
-    return bets if largest_loss <= 0 else tuple(min(bet, 0.95 / largest_loss) for bet in bets)
-
-
-def _judge_claim(policy: GatePolicy) -> ErrorClaim:
-    limit = max(policy.maximum_judge_error_rate, 0.001)
-    return ErrorClaim(limit=limit, alpha=policy.alpha, refuted_rate=limit, refuting_alpha=policy.error_alpha)
