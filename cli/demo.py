@@ -229,7 +229,7 @@ def _show(console: Console, summary: Summary, *, keep: bool) -> None:
         table.add_row(
             pushed.name,
             styled(pushed.verdict),
-            "yes" if pushed.digest == summary.production_digest else "no",
+            "yes" if pushed.digest == summary.production_digest else "replaced" if pushed.promoted else "no",
             f"{pushed.gate_s:.0f} s",
             _asked(pushed),
             escape(_first_reason(pushed)),

@@ -470,6 +470,18 @@ def test_a_pass_k_beyond_the_cap_does_not_keep_the_gate_open() -> None:
     assert gate.verdict().kind == "PASS"
 
 
+def test_a_fixed_design_is_planned_before_anything_is_seen() -> None:
+    gate = SequentialGate(GatePolicy(), MANY, 0)
+    run(gate, lambda _: 1.0, lambda _: 1.0)
+    assert gate.describe()["fixed_design"] == {"pairs": 174, "invocations": 348}
+    first = SequentialGate(GatePolicy(), MANY, 0)
+    run(first, lambda _: 0.76, lambda _: None)
+    assert first.describe()["fixed_design"] == {"pairs": 141, "invocations": 141}
+    cached = SequentialGate(GatePolicy(), MANY, 0, {item: [1.0] * 10 for item in MANY})
+    run(cached, lambda _: 1.0, lambda _: None)
+    assert cached.describe()["fixed_design"] == {"pairs": 59, "invocations": 59}
+
+
 def test_ten_thousand_pairs_in_fifty_slices_survive_a_look() -> None:
     items = {f"item-{n}": f"slice-{n % 50}" for n in range(10_000)}
     gate = SequentialGate(BARE, items, 0)

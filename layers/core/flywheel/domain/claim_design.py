@@ -99,9 +99,7 @@ class ClaimDesign:
         """Loss of the mean against an arm that answers or has a history."""
         pad = history.pad(items) if history else 0.0
         room = margin - pad
-        variance = PAIRED_VARIANCE
-        if history is not None:  # one trial against the mean of stored ones
-            variance = max(_LEAST_VARIANCE, history.spread * (1.0 + 1.0 / max(1.0, history.trials)))
+        variance = _variance(history)
         return MeanClaim(
             margin=margin,
             alpha=self.policy.alpha,
@@ -128,6 +126,20 @@ def minimum_claim(required: float, alpha: float) -> MeanClaim:
     """An absolute minimum: its differences are score - `required`, and it can be refuted only."""
     bets = _bounded(MINIMUM_REFUTATION, 1.0 - required)
     return MeanClaim(margin=0.0, alpha=alpha, refuting_alpha=alpha, certifying_bets=(), refuting_bets=bets)
+
+
+def expected(design: Design, mean: MeanClaim, history: History | None) -> tuple[float, float]:
+    """What is expected of the mean's differences before any is seen: the distance to prove, and their variance."""
+    if design == "one_sample":
+        return _ABOVE_MINIMUM, _SCORE_VARIANCE
+    return max(mean.margin - mean.pad, _LEAST_ROOM), _variance(history)
+
+
+def _variance(history: History | None) -> float:
+    """Of one trial against one, or against the mean of stored ones."""
+    if history is None:
+        return PAIRED_VARIANCE
+    return max(_LEAST_VARIANCE, history.spread * (1.0 + 1.0 / max(1.0, history.trials)))
 
 
 def _bounded(bets: tuple[float, ...], largest_loss: float) -> tuple[float, ...]:

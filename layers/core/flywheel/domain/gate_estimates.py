@@ -1,9 +1,11 @@
 """The evidence so far -> figures for people: means, certificates, what is missing, confidence sequences."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from math import ceil, log
 from typing import Any
 
-from flywheel.domain.claims import PAIRED_VARIANCE, ErrorClaim, MeanClaim
+from flywheel.domain.claim_design import expected
+from flywheel.domain.claims import ErrorClaim, MeanClaim
 from flywheel.domain.confidence import course, fixed_pairs, interval
 from flywheel.domain.slices import SMALL
 from flywheel.domain.tally import Scored
@@ -15,8 +17,6 @@ METHODS = {
     "one_sample": "e-processes against the minimum",
 }
 _ARMS = {"paired": 2, "cached": 1, "one_sample": 1}
-_MOST_PAIRS = 1_000_000  # a variance of nothing and a tiny margin must not print nonsense
-_SMALLEST_VARIANCE = 0.005
 
 
 def counts(weighing: Weighing, trials: int) -> dict[str, Any]:
@@ -169,16 +169,12 @@ def _anchor(weighing: Weighing, pairs: Sequence[Scored]) -> dict[str, Any] | Non
     return {"difference": {"mean": claim.mean, "low": low, "high": high, "pairs": len(own)}, "state": claim.state}
 
 
-def _fixed(weighing: Weighing) -> Mapping[str, int]:
-    """What a test of fixed size would have taken for the mean alone, at the variance that was seen."""
+def _fixed(weighing: Weighing) -> dict[str, int]:
+    """Pairs of a fixed-size test, as it would be planned before anything is seen: for the mean and the error rate."""
     claim = weighing.mean
-    variance = PAIRED_VARIANCE
-    if claim.pairs > 1:
-        mean = claim.total / claim.pairs
-        variance = max(_SMALLEST_VARIANCE, claim.squares / claim.pairs - mean * mean)
-    # Without an incumbent there is no margin: the distance from the minimum that was seen stands in for it.
-    room = abs(claim.mean or 0.0) if weighing.design == "one_sample" else claim.margin - claim.pad
-    pairs = min(_MOST_PAIRS, fixed_pairs(max(room, 0.01), variance, claim.alpha))
+    room, variance = expected(weighing.design, claim, weighing.history)
+    free = log(claim.alpha) / log(1.0 - weighing.errors.limit)  # trials without an error that certify it
+    pairs = max(fixed_pairs(room, variance, claim.alpha), ceil(free))
     return {"pairs": pairs, "invocations": pairs * _ARMS[weighing.design]}
 
 
