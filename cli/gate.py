@@ -30,22 +30,33 @@ def start(
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Unless it passes, ask people about the answers that decided it.")
     ] = False,
+    baseline: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100,
+            help="Ask every item so often and keep the answers, for a cached incumbent or as anchor; promotes nothing.",
+        ),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Watch it until its verdict.")] = False,
     timeout: Timeout = 1800,
     as_json: JsonFlag = False,
 ) -> None:
     """Ask for a gate. Exit code 0 when it was asked for; with --wait that of `gate watch`.
 
-    Example: `flywheel gate start --image v1.8.0 --prompt docs-agent:4 --wait`
+    Examples: `flywheel gate start --image v1.8.0 --prompt docs-agent:4 --wait`,
+    `flywheel gate start --image production --baseline 3`
     """
     from cli import gate_start, gate_watch  # noqa: PLC0415 - what `--help` does not need
 
     session: Session = ctx.obj
-    requested = gate_start.request_gate(session, image, prompt=prompt, promote=promote, annotate=annotate)
+    requested = gate_start.request_gate(
+        session, image, prompt=prompt, promote=promote, annotate=annotate, baseline=baseline
+    )
     if wait:
         raise typer.Exit(gate_watch.watch(session, requested.gate_id, timeout_s=timeout, as_json=as_json))
     if as_json:
-        print(json.dumps({"gate_id": requested.gate_id, "image": image, "promote": promote}))
+        print(json.dumps({"gate_id": requested.gate_id, "image": image, "promote": requested.promote}))
         return
     print(f"asked for gate {requested.gate_id}")
     print(f"next: flywheel gate watch {requested.gate_id}")

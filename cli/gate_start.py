@@ -8,7 +8,13 @@ from flywheel.events import GateTrigger, NotForUs, parse_trigger
 
 
 def request_gate(
-    session: Session, image: str, *, prompt: str | None, promote: bool, annotate: bool = False
+    session: Session,
+    image: str,
+    *,
+    prompt: str | None,
+    promote: bool,
+    annotate: bool = False,
+    baseline: int | None = None,
 ) -> GateTrigger:
     """Check the request as the gate itself will read it, then send it.
 
@@ -21,6 +27,8 @@ def request_gate(
     detail = {"version": 1, "request_id": str(uuid.uuid4()), "image": image, "reason": "cli", "promote": promote}
     if annotate:
         detail["annotate"] = True
+    if baseline is not None:
+        detail["baseline"] = baseline
     if prompt is not None:
         detail["prompt"] = _prompt(prompt)
     event = {"id": detail["request_id"], "time": now.isoformat(), "detail-type": "GateRequested", "detail": detail}

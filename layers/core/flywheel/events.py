@@ -51,6 +51,7 @@ class _GateRequestedDetail(_Wire):
     item_ids: tuple[str, ...] | None = Field(default=None, max_length=10_000)
     promote: bool = True
     annotate: bool = False
+    baseline: int | None = Field(default=None, ge=1, le=100)
 
 
 class _Event[D](_Wire):
@@ -60,7 +61,10 @@ class _Event[D](_Wire):
 
 
 class GateTrigger(_Wire):
-    """What a gate was asked for, whichever event asked. `reference`: `production`, a tag or a digest."""
+    """What a gate was asked for, whichever event asked. `reference`: `production`, a tag or a digest.
+
+    `baseline`: so many trials of every item are wanted as stored outputs; such a gate promotes nothing.
+    """
 
     gate_id: str
     event_id: str
@@ -72,6 +76,7 @@ class GateTrigger(_Wire):
     item_ids: tuple[str, ...] | None = None
     promote: bool = True
     annotate: bool = False
+    baseline: int | None = None
 
 
 class NotForUs(_Wire):
@@ -135,8 +140,9 @@ def _requested(event: _Event[_GateRequestedDetail], repository: str) -> GateTrig
         prompt=detail.prompt,
         item_ids=detail.item_ids,
         # Judging production itself changes nothing; production with another prompt is a change like any other.
-        promote=detail.promote and (reference != PRODUCTION or detail.prompt is not None),
+        promote=detail.promote and detail.baseline is None and (reference != PRODUCTION or detail.prompt is not None),
         annotate=detail.annotate,
+        baseline=detail.baseline,
     )
 
 

@@ -14,6 +14,7 @@ from flywheel.domain.gate import Reason, Verdict
 from flywheel.domain.golden import GoldenItem, dataset_hash
 from flywheel.domain.outcome import Arm
 from flywheel.domain.plan import ArmPlan, GatePlan, Trigger
+from flywheel.domain.policy import for_baseline
 from flywheel.domain.prices import load_prices
 from flywheel.domain.releases import GateRequest, runtime_name, supersedes
 from flywheel.domain.waves import gate_items
@@ -118,6 +119,8 @@ class Planner:
         head = self._releases.head()
         candidate, revision = self._inputs.candidate(trigger, head)
         policy = self._inputs.policy()
+        if trigger.baseline is not None:
+            policy = for_baseline(policy, trigger.baseline)
         snapshot = self._inputs.snapshot()
         items = snapshot.items
         if trigger.item_ids is not None:

@@ -58,6 +58,13 @@ def test_start_names_the_next_step(session: DoubleSession) -> None:
     assert (detail["promote"], detail["prompt"]) == (False, {"name": "docs:agent", "version": 4})
 
 
+def test_a_baseline_is_asked_for_by_its_trials_and_promotes_nothing(session: DoubleSession) -> None:
+    done = run(session, "gate", "start", "--image", "v1", "--baseline", "3", "--json")
+    assert session.asked.sent[0][1]["baseline"] == 3
+    assert json.loads(done.stdout)["promote"] is False
+    assert run(session, "gate", "start", "--image", "v1", "--baseline", "0").exit_code == 2
+
+
 def test_two_requests_of_the_same_image_are_two_gates(session: DoubleSession) -> None:
     ids = {run(session, "gate", "start", "--image", "v1", "--json").stdout for _ in range(2)}
     assert len(ids) == 2

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy, parse_policy, policy_to_dict
+from flywheel.domain.policy import (
+    GatePolicy,
+    apply_overrides,
+    for_baseline,
+    load_default_policy,
+    parse_policy,
+    policy_to_dict,
+)
 from flywheel.errors import InvalidRequestError
 
 shares = st.floats(0, 1)
@@ -181,3 +188,11 @@ def test_the_cap_follows_the_size_of_the_dataset(items: int, trials: int) -> Non
 def test_a_cap_that_is_written_down_holds_and_more_trials_come_on_top() -> None:
     assert GatePolicy(max_trials=4).trials_cap(120) == 4
     assert GatePolicy(max_trials=4, on_inconclusive="more_trials", more_trials=2).trials_cap(120) == 6
+
+
+def test_a_baseline_waits_for_its_trials_and_gates_nothing_more() -> None:
+    policy = for_baseline(GatePolicy(max_trials=2, incumbent="cached"), 5)
+    assert (policy.reliability_k, policy.minimum_reliability, policy.max_trials) == (5, 0.0, 5)
+    assert policy.incumbent == "rerun"
+    gated = for_baseline(GatePolicy(reliability_k=8, minimum_reliability=0.9), 5)
+    assert (gated.reliability_k, gated.minimum_reliability, gated.trials_cap(300)) == (8, 0.9, 8)

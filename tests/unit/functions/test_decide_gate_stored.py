@@ -1,6 +1,7 @@
 """Gates whose incumbent or anchor answers from what is stored; and what a settled gate stores for later ones."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -240,3 +241,17 @@ def test_a_repeated_look_stores_nothing_twice() -> None:
 
     assert world.decider.decide(gate, last).action == "promote"
     assert before == {key: body for key, body in world.objects.objects.items() if key.startswith("baselines/")}
+
+
+def test_a_baseline_asks_every_item_so_often_in_one_gate_and_promotes_nothing() -> None:
+    world = world_with("b")
+    gate = world.plan(requested_event(image="production", baseline=5))
+    verdict, action = carried_out(world, gate, lambda _: 1.0)
+
+    assert (verdict.kind, verdict.against, action) == ("PASS", (), "end")
+    (kept,) = stored_of(world, "b")
+    asked = Counter(record.key.item_id for record in kept.records)
+    assert (set(asked), min(asked.values())) == ({item.item_id for item in ITEMS}, 5)
+    head = world.releases.head().release
+    assert head is not None
+    assert head.release_no == 1

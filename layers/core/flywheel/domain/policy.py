@@ -5,7 +5,7 @@ The file form is JSON with the fields of `GatePolicy` as keys; a key that is lef
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from math import ceil
 from typing import Any, ClassVar
@@ -120,12 +120,14 @@ class GatePolicy:
     def trials_cap(self, items: int) -> int:
         """Trials of each of `items` items at most.
 
-        Without `max_trials`: about 720 pairs in all, but at least 2 and at most 12 trials an item. What an undecided
+        Without `max_trials`: about 720 pairs in all, at least 2 and at most 12 trials an item, but as many as a gated
+        pass^k needs. What an undecided
         gate may ask for beyond its cap is added when the policy wants that.
         """
         cap = self.max_trials
         if cap is None:
             cap = min(_MOST_TRIALS, max(_FEWEST_TRIALS, ceil(_PAIRS_AT_THE_CAP / max(1, items))))
+            cap = max(cap, self.reliability_k or 0)
         return cap + (self.more_trials if self.on_inconclusive == "more_trials" else 0)
 
 
@@ -141,6 +143,21 @@ def policy_to_dict(policy: GatePolicy) -> dict[str, Any]:
     plain["slice_minima"] = {name: dict(minima) for name, minima in policy.slice_minima.items()}
     plain["choice_scores"] = dict(policy.choice_scores)
     return plain
+
+
+def for_baseline(policy: GatePolicy, trials: int) -> GatePolicy:
+    """The policy of a gate that is to leave `trials` stored trials of every item behind: a PASS waits for them.
+
+    It gates no pass^k that the policy does not gate anyway, and it asks an incumbent afresh.
+    """
+    gated = policy.reliability_k is not None
+    return replace(
+        policy,
+        incumbent="rerun",
+        reliability_k=max(trials, policy.reliability_k or 0),
+        minimum_reliability=policy.minimum_reliability if gated else 0.0,
+        max_trials=None if policy.max_trials is None else max(trials, policy.max_trials),
+    )
 
 
 def parse_policy(data: Mapping[str, Any]) -> GatePolicy:
