@@ -111,7 +111,9 @@ class SequentialGate:
         if slices is None:
             pairs = self._order.next(self.items, limit)
         elif not slices:
-            pairs = self._order.next(self._short(), limit)
+            short = self._short()
+            missing = sum(self._needed - self._order.issued(item) for item in short)
+            pairs = self._order.next(short, min(limit, missing))
         else:
             asked = [item for item, name in self.items.items() if name in slices]
             pairs = self._order.next(asked, min(limit, self._wanted(slices)))
@@ -240,8 +242,12 @@ class SequentialGate:
 
     def _short(self) -> list[str]:
         """Items with fewer trials than the k of a gated pass^k, as far as the cap gives so many."""
-        needed = min(self.policy.reliability_k or 0, self.trials)
-        return [item for item in self.items if self._order.issued(item) < needed]
+        return [item for item in self.items if self._order.issued(item) < self._needed]
+
+    @property
+    def _needed(self) -> int:
+        """Trials of each item that a gated pass^k takes, as far as the cap gives so many."""
+        return min(self.policy.reliability_k or 0, self.trials)
 
     def _wanted(self, slices: set[str]) -> int:
         """Pairs that are worth asking for when only these slices are open; at least one."""
