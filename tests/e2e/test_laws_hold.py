@@ -89,11 +89,9 @@ def test_an_older_push_that_arrives_late_does_not_supersede(system: System, good
     newer = system.gated(replace(good, mark="in time"))
     with no_push_starts_a_gate(system):
         late = system.push(replace(good, mark="late"))
-        system.deliver(system.push_event(late, time_=datetime.now(UTC) - timedelta(minutes=30)))
-        row = wait_for(
-            "the late gate's end",
-            lambda: next((r for r in system.gates.recent(50) if r.digest == late and r.status == "ended"), None),
-        )
+        arn = system.deliver(system.push_event(late, time_=datetime.now(UTC) - timedelta(minutes=30)))
+        # Looked up by its execution: by its time it is older than all gates of this run, and may be none of the newest 50.
+        row = system.ended(wait_for("the late gate", lambda: system.gates.by_execution(arn)).gate_id)
 
     assert (row.verdict, row.promoted) == ("INCONCLUSIVE", False)
     assert "superseded" in (*row.reasons, *row.refused)
