@@ -90,7 +90,7 @@ def test_an_older_push_that_arrives_late_does_not_supersede(system: System, good
     with no_push_starts_a_gate(system):
         late = system.push(replace(good, mark="late"))
         arn = system.deliver(system.push_event(late, time_=datetime.now(UTC) - timedelta(minutes=30)))
-        # Looked up by its execution: by its time it is older than all gates of this run, and may be none of the newest 50.
+        # Looked up by its execution: its time makes it older than every gate of this run, and `recent` shows 50.
         row = system.ended(wait_for("the late gate", lambda: system.gates.by_execution(arn)).gate_id)
 
     assert (row.verdict, row.promoted) == ("INCONCLUSIVE", False)

@@ -6,13 +6,14 @@ from itertools import batched
 from typing import Any, Final
 
 from flywheel.adapters.langfuse import LangfuseApi, Query, json_bytes, segment
+from flywheel.domain.review_form import CORRECT
 from flywheel.errors import ConflictError, InvalidRequestError, TransientError
 from flywheel.ports import HumanScore, Queue
 
-# What reviewers are asked: is the answer correct? Yes or no; why is their comment.
-SCORE_NAME: Final = "correct"
-_DATA_TYPE: Final = "BOOLEAN"
-_ABOUT_SCORE = "Is the answer correct: does it say all that was expected, and nothing wrong? Why not: in the comment."
+# What the reviewers of gates are asked: is the answer correct? Yes or no; why is their comment.
+SCORE_NAME: Final = CORRECT.name
+_DATA_TYPE: Final = CORRECT.data_type
+_ABOUT_SCORE = CORRECT.description
 _ABOUT_QUEUE = "Answers of gates. Read question, answer and expected facts, then judge; who answered does not matter."
 _PAGE = 100
 _IDS_PER_REQUEST = 100

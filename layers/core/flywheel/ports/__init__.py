@@ -4,6 +4,7 @@ All times are UTC-aware. Every method may raise `TransientError` (try again late
 can happen.
 """
 
+from flywheel.ports.live import LiveLedger
 from flywheel.ports.outside import (
     Callbacks,
     Clock,
@@ -61,6 +62,7 @@ __all__ = [
     "Image",
     "ImageRegistry",
     "InvocationFailure",
+    "LiveLedger",
     "Notifier",
     "ObjectStore",
     "Once",
