@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from flywheel.errors import ConflictError, NotFoundError
+from flywheel.domain.review_form import CORRECT, GATE_FORM, LIVE_FORM, FormScore
+from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError
 from flywheel.ports import Claim, ReviewLedger, ReviewQueue
 from tests.fakes.clock import NOON
 
@@ -25,6 +27,16 @@ class ReviewQueueContract:
         assert reviews.ensure(name) == made
         assert made.name == name
         assert made.queue_id in made.url
+
+    def test_a_queue_that_does_not_ask_for_what_is_required_is_refused(self, reviews: ReviewQueue) -> None:
+        name = f"queue {uuid4().hex}"
+        reviews.ensure(name, LIVE_FORM)
+        reviews.ensure(name, GATE_FORM)
+        other = FormScore(f"tone {uuid4().hex}", "BOOLEAN", "Was it polite?", required=True)
+
+        with pytest.raises(InvalidRequestError, match="does not ask for"):
+            reviews.ensure(name, (CORRECT, other))
+        assert reviews.ensure(name, (CORRECT, replace(other, required=False))).name == name
 
     def test_what_was_queued_waits(self, reviews: ReviewQueue) -> None:
         queue = reviews.ensure(f"queue {uuid4().hex}")

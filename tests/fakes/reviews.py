@@ -1,10 +1,11 @@
 """Annotation queue and its ledger in memory."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from threading import Lock
 
-from flywheel.errors import ConflictError, NotFoundError
+from flywheel.domain.review_form import GATE_FORM, FormScore
+from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError
 from flywheel.ports import Claim, HumanScore, Queue
 from tests.fakes.clock import NOON
 
@@ -14,13 +15,17 @@ class InMemoryReviewQueue:
 
     def __init__(self) -> None:
         self.queues: dict[str, Queue] = {}
+        self.asks: dict[str, set[str]] = {}
         self.items: list[tuple[str, str]] = []
         self.finished: set[str] = set()
         self.said: dict[str, HumanScore] = {}
         self.before_add: Callable[[str], None] = lambda _: None
         self.after_add: Callable[[str], None] = lambda _: None
 
-    def ensure(self, name: str, *, deadline_s: float = 30.0) -> Queue:
+    def ensure(self, name: str, form: Sequence[FormScore] = GATE_FORM, *, deadline_s: float = 30.0) -> Queue:
+        asked = self.asks.setdefault(name, {score.name for score in form})
+        if missing := {score.name for score in form if score.required} - asked:
+            raise InvalidRequestError(f"the annotation queue {name!r} does not ask for {sorted(missing)}")
         number = len(self.queues) + 1
         return self.queues.setdefault(
             name, Queue(f"queue-{number}", name, f"https://langfuse.test/project/p/annotation-queues/queue-{number}")

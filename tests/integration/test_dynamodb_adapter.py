@@ -8,15 +8,17 @@ import pytest
 
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.dynamodb_judgements import DynamoDbJudgements
+from flywheel.adapters.dynamodb_live import DynamoDbLiveLedger
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.dynamodb_reviews import DynamoDbReviews
 from flywheel.adapters.idempotency import PowertoolsOnce
 from flywheel.errors import FlywheelError
 from flywheel.evaluation.ports import JudgementStore
-from flywheel.ports import GateStore, ReleaseStore, ReviewLedger
+from flywheel.ports import GateStore, LiveLedger, ReleaseStore, ReviewLedger
 from local.stack import StackInfo
 from tests.fakes.contracts import GateStoreContract, ReleaseStoreContract
 from tests.fakes.judgements import HOUR_AGO, JUDGEMENT, LATER, JudgementStoreContract
+from tests.fakes.live import LiveLedgerContract
 from tests.fakes.review_contracts import ReviewLedgerContract
 
 
@@ -47,6 +49,12 @@ class TestDynamoDbReviews(ReviewLedgerContract):
     @pytest.fixture
     def ledger(self, table: str) -> ReviewLedger:
         return DynamoDbReviews.from_table(table)
+
+
+class TestDynamoDbLiveLedger(LiveLedgerContract):
+    @pytest.fixture
+    def live(self, table: str) -> LiveLedger:
+        return DynamoDbLiveLedger.from_table(table)
 
 
 class TestDynamoDbReleases(ReleaseStoreContract):

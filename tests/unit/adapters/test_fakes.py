@@ -5,7 +5,16 @@ from collections.abc import Callable
 import pytest
 
 from flywheel.evaluation.ports import JudgementStore
-from flywheel.ports import GateStore, ImageRegistry, ObjectStore, ReleaseStore, ReviewLedger, RuntimeControl, Settings
+from flywheel.ports import (
+    GateStore,
+    ImageRegistry,
+    LiveLedger,
+    ObjectStore,
+    ReleaseStore,
+    ReviewLedger,
+    RuntimeControl,
+    Settings,
+)
 from tests.fakes.contracts import (
     GateStoreContract,
     ImageRegistryContract,
@@ -15,6 +24,7 @@ from tests.fakes.contracts import (
     SettingsContract,
 )
 from tests.fakes.judgements import InMemoryJudgements, JudgementStoreContract
+from tests.fakes.live import InMemoryLiveLedger, LiveLedgerContract
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryImages, InMemorySettings
 from tests.fakes.review_contracts import ReviewLedgerContract, ReviewQueueContract
@@ -76,6 +86,12 @@ class TestInMemorySettings(SettingsContract):
     @pytest.fixture
     def settings(self) -> Settings:
         return InMemorySettings(policy='{"a": 1}')
+
+
+class TestInMemoryLiveLedger(LiveLedgerContract):
+    @pytest.fixture
+    def live(self) -> LiveLedger:
+        return InMemoryLiveLedger()
 
 
 class TestInMemoryReviewLedger(ReviewLedgerContract):

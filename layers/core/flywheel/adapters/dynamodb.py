@@ -1,6 +1,6 @@
 """Gates and releases <-> the state table; every change that must happen once is a conditional write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +20,7 @@ type Item = dict[str, Any]
 _WRITE, _READ = TypeSerializer(), TypeDeserializer()
 # A batch may be answered in part; botocore has waited by then where the table was throttled as a whole.
 _BATCH_ATTEMPTS = 2
+_PAGE = 500
 
 
 def to_wire(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,14 +60,15 @@ class Table:
             reply = self._client.get_item(TableName=self._name, Key=_key(pk, sk), ConsistentRead=True)
         return from_wire(reply["Item"]) if "Item" in reply else None
 
-    def get_all(self, pks: Sequence[str], sk: str) -> list[Item]:
-        """Items of several partitions (at most 100), in no order; one that was written just now may be missing.
+    def get_all(self, pks: Sequence[str], sk: str, *, consistent: bool = False) -> list[Item]:
+        """Items of several partitions (at most 100), in no order; one that was written just now may be missing,
+        unless they are read `consistent`.
 
         Raises:
             TransientError: the table was throttled or unreachable; nothing is given in part.
         """
         items: list[Item] = []
-        asked: Any = {self._name: {"Keys": [_key(pk, sk) for pk in pks]}}
+        asked: Any = {self._name: {"Keys": [_key(pk, sk) for pk in pks], "ConsistentRead": consistent}}
         for _ in range(_BATCH_ATTEMPTS):
             with translated("dynamodb:BatchGetItem"):
                 reply = self._client.batch_get_item(RequestItems=asked)
@@ -112,6 +114,24 @@ class Table:
                 break
             start = {"ExclusiveStartKey": reply["LastEvaluatedKey"]}
         return items
+
+    def pages(self, pk: str) -> Iterator[list[Item]]:
+        """The items of one partition in the order of their keys, read while they are taken."""
+        start: dict[str, Any] = {}
+        while True:
+            with translated(f"dynamodb:Query {pk}"):
+                reply = self._client.query(
+                    TableName=self._name,
+                    KeyConditionExpression="pk = :pk",
+                    ExpressionAttributeValues=to_wire({":pk": pk}),
+                    ConsistentRead=True,
+                    Limit=_PAGE,
+                    **start,
+                )
+            yield [from_wire(item) for item in reply["Items"]]
+            if "LastEvaluatedKey" not in reply:
+                return
+            start = {"ExclusiveStartKey": reply["LastEvaluatedKey"]}
 
     def update(
         self,
@@ -162,6 +182,9 @@ class Table:
 
     def put_operation(self, item: Mapping[str, Any], when: str = "attribute_not_exists(pk)") -> Item:
         return {"Put": {"TableName": self._name, "Item": to_wire(item), "ConditionExpression": when}}
+
+    def delete_operation(self, pk: str, sk: str) -> Item:
+        return {"Delete": {"TableName": self._name, "Key": _key(pk, sk)}}
 
     def update_operation(
         self,

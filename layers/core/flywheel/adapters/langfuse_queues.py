@@ -1,20 +1,23 @@
 """Annotation queues of Langfuse: made with what reviewers are asked, filled trace by trace, read with their scores."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Any, Final
 
 from flywheel.adapters.langfuse import LangfuseApi, Query, json_bytes, segment
-from flywheel.domain.review_form import CORRECT
+from flywheel.domain.review_form import CORRECT, GATE_FORM, FormScore
 from flywheel.errors import ConflictError, InvalidRequestError, TransientError
 from flywheel.ports import HumanScore, Queue
 
 # What the reviewers of gates are asked: is the answer correct? Yes or no; why is their comment.
 SCORE_NAME: Final = CORRECT.name
-_DATA_TYPE: Final = CORRECT.data_type
-_ABOUT_SCORE = CORRECT.description
-_ABOUT_QUEUE = "Answers of gates. Read question, answer and expected facts, then judge; who answered does not matter."
+_ABOUT_GATES = "Answers of gates. Read question, answer and expected facts, then judge; who answered does not matter."
+_ABOUT_LIVE = (
+    "Answers that users were given. Judge each one; say which case every later version should be tested against."
+)
+_KINDS: Final = {"BOOLEAN": "yes-or-no", "CATEGORICAL": "categorical", "NUMERIC": "numeric"}
+_PARAMETERS: Final = {GATE_FORM: "ReviewQueueName"}
 _PAGE = 100
 _IDS_PER_REQUEST = 100
 _FIRST_WAIT_S = 1.0
@@ -30,46 +33,53 @@ class LangfuseReviewQueue:
         self._api = api
         self._now = now
 
-    def ensure(self, name: str, *, deadline_s: float = 30.0) -> Queue:
+    def ensure(self, name: str, form: Sequence[FormScore] = GATE_FORM, *, deadline_s: float = 30.0) -> Queue:
         end = self._api.monotonic() + deadline_s
-        found = self._find(name, end) or self._create(name, end)
-        configs = {config["id"] for config in self._configs(end)}
-        if not configs & set(found["scoreConfigIds"]):
+        found = self._find(name, end) or self._create(name, form, end)
+        configs = self._configs(form, end)
+        asked = set(found["scoreConfigIds"])
+        missing = [score.name for score in form if score.required and not asked.intersection(configs[score.name])]
+        if missing:
             raise InvalidRequestError(
-                f"the annotation queue {name!r} does not ask for the yes-or-no score {SCORE_NAME!r}: name another one "
-                "by the stack's ReviewQueueName; Langfuse cannot change what a queue asks"
+                f"the annotation queue {name!r} does not ask for the {_KINDS[form[0].data_type]} score "
+                f"{', '.join(map(repr, missing))}: name another one by the stack's "
+                f"{_PARAMETERS.get(tuple(form), 'LiveQueueName')}; Langfuse cannot change what a queue asks"
             )
         return Queue(str(found["id"]), name, self._url(str(found["id"]), end))
 
     def _find(self, name: str, end: float) -> dict[str, Any] | None:
         return next((queue for queue in self._rows("annotation-queues", (), end) if queue["name"] == name), None)
 
-    def _create(self, name: str, end: float) -> dict[str, Any]:
-        body = {"name": name, "description": _ABOUT_QUEUE, "scoreConfigIds": [self._config(end)]}
+    def _create(self, name: str, form: Sequence[FormScore], end: float) -> dict[str, Any]:
+        standing = self._configs(form, end)
+        ids = [standing[score.name][0] if standing[score.name] else self._config(score, end) for score in form]
+        about = _ABOUT_GATES if tuple(form) == GATE_FORM else _ABOUT_LIVE
+        body = {"name": name, "description": about, "scoreConfigIds": ids}
         try:
             created: dict[str, Any] = self._api.post("annotation-queues", body, deadline_s=self._left_s(end))
         except (ConflictError, InvalidRequestError):
             # Somebody else was first, or our own request whose reply was lost.
-            standing = self._find(name, end)
-            if standing is None:
+            found = self._find(name, end)
+            if found is None:
                 raise
-            return standing
+            return found
         return created
 
-    def _config(self, end: float) -> str:
-        """Id of the score that reviewers give. Names are not unique in Langfuse: the oldest one is taken."""
-        found = sorted(self._configs(end), key=lambda config: (config["createdAt"], config["id"]))
-        if found:
-            return str(found[0]["id"])
-        body = {"name": SCORE_NAME, "dataType": _DATA_TYPE, "description": _ABOUT_SCORE}
+    def _config(self, score: FormScore, end: float) -> str:
+        body = {"name": score.name, "dataType": score.data_type, "description": score.description}
         return str(self._api.post("score-configs", body, deadline_s=self._left_s(end))["id"])
 
-    def _configs(self, end: float) -> list[dict[str, Any]]:
-        return [
-            config
-            for config in self._rows("score-configs", (), end)
-            if (config["name"], config["dataType"], config["isArchived"]) == (SCORE_NAME, _DATA_TYPE, False)
-        ]
+    def _configs(self, form: Sequence[FormScore], end: float) -> dict[str, list[str]]:
+        """Ids of each score's configs, the oldest first: names are not unique in Langfuse."""
+        found = sorted(self._rows("score-configs", (), end), key=lambda config: (config["createdAt"], config["id"]))
+        return {
+            score.name: [
+                str(config["id"])
+                for config in found
+                if (config["name"], config["dataType"], config["isArchived"]) == (score.name, score.data_type, False)
+            ]
+            for score in form
+        }
 
     def _url(self, queue_id: str, end: float) -> str:
         project = self._api.get("projects", deadline_s=self._left_s(end))["data"][0]["id"]

@@ -14,6 +14,9 @@ class LiveLedger(Protocol):
     def claim(self, review: LiveReview, *, now: datetime, until: datetime) -> Claim | None:
         """Take the right to queue this trace until then; None: it is queued already.
 
+        A draw (a review with an inclusion probability) is put on record even for a trace that was called out before,
+        and nothing takes it back: who leaves it out would estimate from the others only.
+
         Raises:
             ConflictError: somebody else has that right at this moment.
         """

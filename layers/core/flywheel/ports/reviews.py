@@ -1,9 +1,11 @@
 """People's judgement: the queue in which answers wait for them, what they said, and who was asked about what."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from flywheel.domain.review_form import GATE_FORM, FormScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,10 @@ class HumanScore:
 class ReviewQueue(Protocol):
     """Annotation queues. They take the same trace twice: `ReviewLedger` decides who queues it."""
 
-    def ensure(self, name: str, *, deadline_s: float = 30.0) -> Queue:
-        """Find the queue by its name, or create it with what reviewers are asked.
+    def ensure(self, name: str, form: Sequence[FormScore] = GATE_FORM, *, deadline_s: float = 30.0) -> Queue:
+        """Find the queue by its name, or create it with what reviewers are asked: the scores of `form`.
+
+        A queue that is there must ask for the required ones.
 
         Raises:
             InvalidRequestError: there is such a queue and it asks something else, or no further one may be created.
