@@ -25,7 +25,7 @@ _COMMENTED = {
     "PROMPT": "SELECT 1 FROM prompts WHERE id = ? LIMIT 1",
 }
 
-_BODY: dict[str, Check] = {
+BODY: dict[str, Check] = {
     "projectId": string(),  # required, and ignored: the key says which project
     "content": string(1, 5000),
     "objectId": string(),
@@ -41,15 +41,28 @@ def add_routes(routes: Routes) -> None:
 
 
 def _create(call: Call) -> Response:
-    body = call.body(_BODY)
+    return json_reply({"id": write(call, call.body(BODY))})
+
+
+def write(call: Call, body: dict[str, Any], comment_id: str | None = None) -> str:
+    """Store a comment whose fields were checked; its id.
+
+    Raises:
+        ApiError: 404 when what it is about is not there.
+    """
     object_type, object_id = body["objectType"], body["objectId"]
     if call.store.row(_COMMENTED[object_type], object_id) is None:
         raise not_found(f"Reference object, {object_type}: {object_id} not found. Skipping creating comment.")
     now = call.now_us()
-    row = {"id": str(uuid.uuid4()), "object_type": object_type, "object_id": object_id, "content": body["content"]}
+    row = {
+        "id": comment_id or str(uuid.uuid4()),
+        "object_type": object_type,
+        "object_id": object_id,
+        "content": body["content"],
+    }
     row |= {"author_user_id": body["authorUserId"]}
     call.store.insert("comments", row | {"created_us": now, "updated_us": now})
-    return json_reply({"id": row["id"]})
+    return str(row["id"])
 
 
 def _shown(call: Call, row: sqlite3.Row) -> dict[str, Any]:

@@ -55,9 +55,12 @@ def _template(name: str) -> Template:
     return _templates().get_template(name)
 
 
-def _page(call: Call, template: str, status: int = 200, **values: Any) -> Response:
+def page(
+    call: Call, template: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
+) -> Response:
+    """One of the templates; `headers` instead of those that forbid every script."""
     html = _template(template).render(settings=call.settings, base=f"/project/{call.settings.project_id}", **values)
-    return HTMLResponse(html.encode("utf-8", "replace"), status, headers=_HEADERS)
+    return HTMLResponse(html.encode("utf-8", "replace"), status, headers=headers or _HEADERS)
 
 
 def not_found_page() -> Response:
@@ -85,27 +88,27 @@ def _to_trace(call: Call) -> Response:
 
 
 def _about(call: Call) -> Response:
-    return _page(call, "about.html")
+    return page(call, "about.html")
 
 
-def _other_project(call: Call) -> bool:
+def other_project(call: Call) -> bool:
     return call.params["projectId"] != call.settings.project_id
 
 
 def _project(call: Call) -> Response:
-    if _other_project(call):
+    if other_project(call):
         return not_found_page()
     rows = call.store.select("datasets", Where(), "created_us DESC", _MAXIMUM_ROWS)
     datasets = [{"id": row["id"], "name": row["name"], "description": row["description"]} for row in rows]
-    return _page(call, "project.html", datasets=datasets)
+    return page(call, "project.html", datasets=datasets)
 
 
 def _traces(call: Call) -> Response:
-    if _other_project(call):
+    if other_project(call):
         return not_found_page()
     where = Where("is_root = 1")
     rows = call.store.select("observations", where, "start_us DESC", _MAXIMUM_ROWS)
-    return _page(call, "traces.html", traces=[dict(row) | {"started": iso(row["start_us"])} for row in rows])
+    return page(call, "traces.html", traces=[dict(row) | {"started": iso(row["start_us"])} for row in rows])
 
 
 def _trace(call: Call) -> Response:
@@ -113,19 +116,21 @@ def _trace(call: Call) -> Response:
     where = Where()
     where.equal("trace_id", trace_id)
     rows = list(call.store.select("observations", where, "start_us, id", _MAXIMUM_SPANS))
-    if _other_project(call) or not rows:
+    if other_project(call) or not rows:
         return not_found_page()
-    spans = [_span(dict(row)) for row in rows]
+    spans = [span(dict(row)) for row in rows]
     readable = scores_read.readable(call)
     readable.equal("trace_id", trace_id)
     scores = [
         scores_read.shown(call, row, frozenset({"details", "subject"}))
         for row in call.store.select("scores", readable, "timestamp_us, id", _MAXIMUM_ROWS)
     ]
-    return _page(call, "trace.html", trace_id=trace_id, tree=_tree(spans), scores=scores)
+    # Who is about to judge is not told what others said.
+    blind = "blind" in call.query_string.split("&")
+    return page(call, "trace.html", trace_id=trace_id, tree=_tree(spans), scores=[] if blind else scores, blind=blind)
 
 
-def _span(row: dict[str, Any]) -> dict[str, Any]:
+def span(row: dict[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = from_json(row.pop("document"))
     times = {"started": iso(row["start_us"]), "milliseconds": (row["end_us"] - row["start_us"]) / 1000}
     return row | document | times
@@ -151,7 +156,7 @@ def _tree(spans: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
 
 def _dataset(call: Call) -> Response:
     dataset = call.store.row("SELECT * FROM datasets WHERE id = ?", call.params["datasetId"])
-    if _other_project(call) or dataset is None:
+    if other_project(call) or dataset is None:
         return not_found_page()
     where = Where()
     where.equal("experiment_dataset_id", dataset["id"])
@@ -160,7 +165,7 @@ def _dataset(call: Call) -> Response:
         | {"started": iso(row["first_us"]), "scores": scores_read.of_experiment(call, row["experiment_id"], 20)}
         for row in experiments.summaries(call, where)[:_MAXIMUM_ROWS]
     ]
-    return _page(call, "dataset.html", name=dataset["name"], experiments=rows)
+    return page(call, "dataset.html", name=dataset["name"], experiments=rows)
 
 
 def _experiment(call: Call) -> Response:
@@ -172,17 +177,17 @@ def _experiment(call: Call) -> Response:
     where = Where("id = experiment_root_id")
     where.equal("experiment_id", experiment_id)
     rows = list(call.store.select("observations", where, "start_us, id", _MAXIMUM_SPANS))
-    if _other_project(call) or not rows:
+    if other_project(call) or not rows:
         return not_found_page()
-    items = [_span(dict(row)) | {"scores": scores_read.of_item(call, row["trace_id"], row["id"], 20)} for row in rows]
+    items = [span(dict(row)) | {"scores": scores_read.of_item(call, row["trace_id"], row["id"], 20)} for row in rows]
     overall = scores_read.of_experiment(call, experiment_id, 50)
-    return _page(call, "experiment.html", name=rows[0]["experiment_name"], items=items, scores=overall)
+    return page(call, "experiment.html", name=rows[0]["experiment_name"], items=items, scores=overall)
 
 
 def _queue(call: Call) -> Response:
-    """What waits for review, to look at: the stand-in takes a review by its API only."""
+    """What waits for review and what people said; where to review it."""
     queue = call.store.row("SELECT * FROM queues WHERE id = ?", call.params["queueId"])
-    if _other_project(call) or queue is None:
+    if other_project(call) or queue is None:
         return not_found_page()
     where = Where()
     where.equal("queue_id", queue["id"])
@@ -190,7 +195,7 @@ def _queue(call: Call) -> Response:
         dict(row) | {"scores": _human_scores(call, row["object_id"])}
         for row in call.store.select("queue_items", where, "created_us, id", _MAXIMUM_ROWS)
     ]
-    return _page(call, "queue.html", name=queue["name"], description=queue["description"], items=items)
+    return page(call, "queue.html", id=queue["id"], name=queue["name"], description=queue["description"], items=items)
 
 
 def _human_scores(call: Call, trace_id: str) -> list[dict[str, Any]]:

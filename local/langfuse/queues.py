@@ -150,16 +150,21 @@ def _patch_item(call: Call) -> Response:
     body = call.body({"status": optional(_status)}, strict=True)
     _queue(call)
     item = _item(call)
+    set_status(call, item, body["status"])
+    return json_reply(_shown_item(_item(call)))
+
+
+def set_status(call: Call, item: sqlite3.Row, status: str | None) -> None:
+    """As PATCH does; None touches the item only."""
     now = call.now_us()
     changes: dict[str, Any] = {"updated_us": now}
-    if body["status"] is not None:
-        changes["status"] = body["status"]
-    if body["status"] == "COMPLETED":  # completing again moves the time; reopening keeps it
+    if status is not None:
+        changes["status"] = status
+    if status == "COMPLETED":  # completing again moves the time; reopening keeps it
         changes["completed_us"] = now
     where = Where()
     where.equal("id", item["id"])
     call.store.update("queue_items", where, changes)
-    return json_reply(_shown_item(_item(call)))
 
 
 def _delete_item(call: Call) -> Response:

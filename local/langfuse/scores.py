@@ -56,13 +56,18 @@ def _worded(issue: Issue) -> str:
     return f"{'.'.join(str(part) for part in issue['path']) or 'score'}: {issue['message']}"
 
 
-def accept(call: Call, posted: PostedScore, score_id: str, timestamp_us: int | None) -> None:
-    """Store a score, or drop it silently where the real server's worker would (or a fault rule says so)."""
+def accept(call: Call, posted: PostedScore, score_id: str, timestamp_us: int | None, author: str | None = None) -> bool:
+    """Store a score, or drop it silently where the real server's worker would (or a fault rule says so): False then.
+
+    `author`: who gave it on a page; the public API has no such field.
+    """
     if call.lateness.dropped:
-        return
+        return False
     typed = _typed(call.store, posted)
-    if typed is not None:
-        _write(call, posted, score_id, typed, timestamp_us)
+    if typed is None:
+        return False
+    _write(call, posted, score_id, typed, timestamp_us, author=author)
+    return True
 
 
 def _typed(store: Store, posted: PostedScore) -> dict[str, Any] | None:
@@ -102,13 +107,22 @@ def _fits(config: sqlite3.Row, data_type: str, value: float | str) -> bool:
     return (low is None or value >= low) and (high is None or value <= high)
 
 
-def _write(call: Call, posted: PostedScore, score_id: str, typed: dict[str, Any], timestamp_us: int | None) -> None:
+def _write(
+    call: Call,
+    posted: PostedScore,
+    score_id: str,
+    typed: dict[str, Any],
+    timestamp_us: int | None,
+    *,
+    author: str | None,
+) -> None:
     store = call.store
     now = call.now_us()
     optional = {
         "config_id": posted.config_id,
         "queue_id": posted.queue_id,
         "comment": posted.comment,
+        "author_user_id": author,
         "metadata": None if posted.metadata is None else to_json(posted.metadata),
     }
     sent = {column: value for column, value in optional.items() if value is not None}
