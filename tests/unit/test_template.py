@@ -102,7 +102,9 @@ def test_production_is_changed_by_the_promotion_and_only_put_back_by_the_clean_u
         for name, statement in all_statements(template)
         if any(":runtime/${ProductionRuntimeName}-*" in resource for resource in resources(statement))
     }
-    assert set(touching) == {"PromoteCandidateFunction", "RetireCandidateFunction"}
+    assert set(touching) == {"PromoteCandidateFunction", "RetireCandidateFunction", "SimulateUsersFunction"}
+    asked = {"bedrock-agentcore:InvokeAgentRuntime", "bedrock-agentcore:StopRuntimeSession"}
+    assert set(touching["SimulateUsersFunction"]) == asked
     put_back = {"bedrock-agentcore:GetAgentRuntimeEndpoint", "bedrock-agentcore:UpdateAgentRuntimeEndpoint"}
     assert set(touching["RetireCandidateFunction"]) == put_back
 
@@ -156,12 +158,12 @@ def test_every_asynchronous_edge_has_a_dead_letter_queue(
 ) -> None:
     by_event = {"RetireCandidateFunction", "SweepRuntimesFunction"}
     assert {n for n, f in functions.items() if "EventInvokeConfig" in f} == by_event
-    machine = template["Resources"]["GateStateMachine"]["Properties"]["Events"]
-    edges = [e["Properties"] for e in machine.values()]
+    machines = [r["Properties"] for r in template["Resources"].values() if r["Type"].endswith("::StateMachine")]
+    edges = [e["Properties"] for machine in machines for e in machine["Events"].values()]
     edges += [template["Resources"]["NightlyGateRule"]["Properties"]["Target"]]
     edges += template["Resources"]["GateStoppedRule"]["Properties"]["Targets"]
     edges += [e["Properties"] for f in functions.values() for e in f.get("Events", {}).values()]
-    assert len(edges) == 5
+    assert len(edges) == 6
     for edge in edges:
         assert edge["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
         assert edge["RetryPolicy"]["MaximumRetryAttempts"] >= 3

@@ -36,6 +36,7 @@ class AgentAnswer(BaseModel):
     usage: _Tokens = _Tokens()
     latency_ms: Count | None = None
     model_id: str = ""
+    trace_id: Any = ""  # of use to people only: whatever it is, it spoils no answer
 
     def tool_calls(self) -> tuple[ToolCall, ...]:
         return tuple(

@@ -1,0 +1,1 @@
+"""Synthetic users against production: plan of a run, its workers, its report."""
