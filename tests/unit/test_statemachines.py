@@ -234,3 +234,42 @@ def test_a_runtime_that_never_goes_is_not_waited_for_without_an_end() -> None:
     assert gone["Next"] == "Arm Retired"
     assert holds(never["Condition"], states={"input": {"since": 0}}) is True
     assert (never["Next"], states["Arm Not Retired"]["Error"]) == ("Arm Not Retired", "CleanUpFailed")
+
+
+# --- synthetic users ------------------------------------------------------------------------------------------------
+
+
+def traffic_states() -> dict[str, State]:
+    states: dict[str, State] = json.loads((ROOT / "statemachines" / "traffic.asl.json").read_text())["States"]
+    return states
+
+
+def test_what_was_sent_is_reported_also_when_a_worker_failed() -> None:
+    traffic = traffic_states()
+    (catch,) = traffic["Simulate Users"]["Catch"]
+    assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "Report Traffic")
+    assert traffic["Simulate Users"]["Next"] == "Report Traffic"
+    (broken,) = traffic["How Did It End"]["Choices"]
+    assert (holds(broken["Condition"], failure={"error": "States.Timeout"}), broken["Next"]) == (True, "Traffic Broken")
+    assert holds(broken["Condition"], failure={}) is False
+    assert traffic["Traffic Broken"]["Type"] == "Fail"
+
+
+def test_nobody_is_sent_without_production_and_that_is_no_failure() -> None:
+    traffic = traffic_states()
+    (run,) = traffic["What Was Planned"]["Choices"]
+    sent = [holds(run["Condition"], plan={"action": action}) for action in ("run", "idle", "skip")]
+    assert (sent, run["Next"]) == ([True, False, False], "Simulate Users")
+    assert traffic[traffic["What Was Planned"]["Default"]]["Type"] == "Succeed"
+
+
+def test_a_part_that_another_attempt_holds_is_waited_for_in_the_time_of_the_machine() -> None:
+    traffic = traffic_states()
+    of_part = traffic["Simulate Users"]["ItemProcessor"]["States"]
+    (done,) = of_part["Is Part Done"]["Choices"]
+    looked = [holds(done["Condition"], states={"input": {"done": value}}) for value in (True, False)]
+    assert (looked, of_part["Is Part Done"]["Default"]) == ([True, False], "Wait For Claim")
+    assert of_part["Wait For Claim"]["Next"] == "Run Part"
+    machine = json.loads((ROOT / "statemachines" / "traffic.asl.json").read_text())
+    # One attempt that is killed at its very end, the claim that it leaves, and the report.
+    assert machine["TimeoutSeconds"] >= 3 * of_part["Run Part"]["TimeoutSeconds"]

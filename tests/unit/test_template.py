@@ -277,3 +277,16 @@ def test_dead_letters_may_be_sent_by_rules_of_this_account_only(template: dict[s
 def test_neither_evidence_nor_what_production_needs_is_deleted_with_the_stack(template: dict[str, Any]) -> None:
     for name in ("Repository", "EvidenceBucket", "StateTable", "ProductionRole"):
         assert template["Resources"][name]["DeletionPolicy"] == "Retain"
+
+
+def test_synthetic_users_come_only_when_that_is_asked_for(template: dict[str, Any]) -> None:
+    (schedule,) = template["Resources"]["TrafficStateMachine"]["Properties"]["Events"].values()
+    assert schedule["Properties"]["State"] == {"Ref": "Traffic"}
+    assert template["Parameters"]["Traffic"]["Default"] == "DISABLED"
+
+
+def test_what_synthetic_users_are_measured_by_is_told_apart(template: dict[str, Any]) -> None:
+    alarm = template["Resources"]["HarmfulAnsweredAlarm"]["Properties"]
+    assert {"Name": "traffic", "Value": "synthetic"} in alarm["Dimensions"]
+    source = (ROOT / "functions" / "simulate_users" / "app.py").read_text()
+    assert 'metrics.add_dimension("traffic", "synthetic")' in source
