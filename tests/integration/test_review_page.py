@@ -1,5 +1,6 @@
 """The reviewer's page in a real Chromium: what a person does with the keyboard, and what the API shows then."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -113,6 +114,16 @@ def comments(http: httpx.Client, trace: str) -> list[tuple[str, str]]:
     return [(comment["authorUserId"], comment["content"]) for comment in found]
 
 
+def eventually(look: Callable[[], Any], wanted: Any, within_s: float = 5.0) -> bool:
+    """Whether it is so in time: what is typed is saved a moment later."""
+    end = time.monotonic() + within_s
+    while look() != wanted:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def on_item(page: Page, number: int) -> None:
     expect(page.locator(".place")).to_contain_text(f"item {number} of")
 
@@ -193,9 +204,10 @@ def test_skipping_going_back_and_undoing(http: httpx.Client, desk: OpenDesk) -> 
     page.keyboard.press("1")
     page.keyboard.press("x")
     expect(page.locator("input:checked")).to_have_count(0)
+    page.wait_for_load_state("networkidle")
     page.keyboard.press("Enter")  # nothing is judged: asks once more
     expect(page.get_by_role("status")).to_contain_text("Once more completes it without a judgement")
-    assert said(http, traces[0]) == {}
+    assert eventually(lambda: said(http, traces[0]), {})
     page.keyboard.press("Enter")
     on_item(page, 2)
     assert statuses(http, queue) == ["COMPLETED", "PENDING", "PENDING"]
