@@ -25,6 +25,7 @@ _REQUIRED = {
 }
 # The template's defaults, for a stack that is older than these parameters.
 _REVIEW_QUEUE = "flywheel gate reviews"
+_LIVE_QUEUE = "flywheel live reviews"
 _WAVE_PAIRS = 50
 
 
@@ -47,6 +48,7 @@ class StackFacts:
     judge_model_id: str | None = None
     mcp_url: str | None = None
     review_queue: str = _REVIEW_QUEUE
+    live_queue: str = _LIVE_QUEUE
     wave_pairs: int = _WAVE_PAIRS
 
     @classmethod
@@ -64,6 +66,7 @@ class StackFacts:
             judge_model_id=parameters.get("JudgeModelId") or None,
             mcp_url=parameters.get("McpUrl") or None,
             review_queue=parameters.get("ReviewQueueName") or _REVIEW_QUEUE,
+            live_queue=parameters.get("LiveQueueName") or _LIVE_QUEUE,
             wave_pairs=int(parameters.get("WavePairs") or _WAVE_PAIRS),
         )
 

@@ -2,12 +2,13 @@
 
 import sys
 import time
+import webbrowser
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cli.target import Target, choose_target
+from cli.target import Target, choose_target, stands_in
 
 if TYPE_CHECKING:
     from cli.facts import StackFacts
@@ -148,6 +149,14 @@ class Session:
         from flywheel.adapters.stepfunctions import StepFunctionsCallbacks  # noqa: PLC0415 - boto3
 
         return StepFunctionsCallbacks.from_environment()
+
+    def langfuse_stands_in(self) -> bool:
+        """Whether Langfuse is the stand-in of this machine, which has a page of its own for reviewers."""
+        return self.target.kind == "local" and stands_in("langfuse")
+
+    def open_page(self, url: str) -> bool:
+        """Show it in a browser; False when there is none here."""
+        return webbrowser.open(url)
 
     def identity(self) -> str:
         """Who AWS says is calling, as an ARN."""

@@ -45,6 +45,11 @@ def find_local() -> LocalStack | None:
     return LocalStack(info.environment()) if running else None
 
 
+def stands_in(name: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a part of the chosen target is a stand-in of this machine: `langfuse`, `model` or `mcp`."""
+    return name in environ.get("FLYWHEEL_STAND_INS", "").split(",")
+
+
 def choose_target(
     wanted: str | None,
     stack: str,

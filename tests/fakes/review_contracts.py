@@ -38,6 +38,13 @@ class ReviewQueueContract:
             reviews.ensure(name, (CORRECT, other))
         assert reviews.ensure(name, (CORRECT, replace(other, required=False))).name == name
 
+    def test_a_queue_is_looked_for_without_being_made(self, reviews: ReviewQueue) -> None:
+        name = f"queue {uuid4().hex}"
+        assert reviews.find(name) is None
+        assert reviews.find(name) is None
+        made = reviews.ensure(name)
+        assert reviews.find(name) == made
+
     def test_what_was_queued_waits(self, reviews: ReviewQueue) -> None:
         queue = reviews.ensure(f"queue {uuid4().hex}")
         traces = {uuid4().hex for _ in range(3)}

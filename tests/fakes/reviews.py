@@ -31,6 +31,9 @@ class InMemoryReviewQueue:
             name, Queue(f"queue-{number}", name, f"https://langfuse.test/project/p/annotation-queues/queue-{number}")
         )
 
+    def find(self, name: str, *, deadline_s: float = 30.0) -> Queue | None:
+        return self.queues.get(name)
+
     def add(self, queue_id: str, trace_id: str, *, tried_since: datetime | None, deadline_s: float = 30.0) -> None:
         self._required(queue_id)
         if tried_since is not None and (queue_id, trace_id) in self.items:

@@ -99,6 +99,8 @@ class DoubleSession(Session):
     def __init__(self, items: Sequence[GoldenItem] = ()) -> None:
         super().__init__("flywheel-dev", "local")
         self.time = FixedClock()
+        self.standing_in, self.has_browser = True, True
+        self.opened: list[str] = []
         self.steps: list[Callable[[], object]] = []
         self.rolled_back: list[tuple[RollbackPlan, str, str]] = []
         self.rows, self.store, self.line = InMemoryGates(), InMemoryObjects(), InMemoryReleases()
@@ -122,6 +124,13 @@ class DoubleSession(Session):
             "review_queue": self.people,
             "review_ledger": InMemoryReviewLedger(),
         }
+
+    def langfuse_stands_in(self) -> bool:
+        return self.standing_in
+
+    def open_page(self, url: str) -> bool:
+        self.opened.append(url)
+        return self.has_browser
 
     def identity(self) -> str:
         return "arn:aws:iam::000000000000:user/ada"

@@ -21,7 +21,7 @@ HEAVY = ("boto3", "botocore", "langfuse", "openai", "pydantic", "rich.live", "lo
 
 def test_help_names_every_command() -> None:
     said = run(DoubleSession(), "--help").stdout
-    assert all(name in said for name in ("gate", "dataset", "push", "local", "demo", "Example"))
+    assert all(name in said for name in ("gate", "dataset", "review", "push", "local", "demo", "Example"))
 
 
 @pytest.mark.parametrize("group", ["gate", "dataset"])

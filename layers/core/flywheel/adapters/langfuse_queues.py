@@ -47,6 +47,11 @@ class LangfuseReviewQueue:
             )
         return Queue(str(found["id"]), name, self._url(str(found["id"]), end))
 
+    def find(self, name: str, *, deadline_s: float = 30.0) -> Queue | None:
+        end = self._api.monotonic() + deadline_s
+        found = self._find(name, end)
+        return None if found is None else Queue(str(found["id"]), name, self._url(str(found["id"]), end))
+
     def _find(self, name: str, end: float) -> dict[str, Any] | None:
         return next((queue for queue in self._rows("annotation-queues", (), end) if queue["name"] == name), None)
 

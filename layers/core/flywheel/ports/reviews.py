@@ -44,6 +44,10 @@ class ReviewQueue(Protocol):
         """
         ...
 
+    def find(self, name: str, *, deadline_s: float = 30.0) -> Queue | None:
+        """The queue of that name; None: there is none, and none is made."""
+        ...
+
     def add(self, queue_id: str, trace_id: str, *, tried_since: datetime | None, deadline_s: float = 30.0) -> None:
         """Queue the trace. `tried_since`: since then somebody may have done it, and what came of it is not known.
 
