@@ -67,6 +67,10 @@ class StepFunctionsExecutions:
     def __init__(self) -> None:
         self._client = boto3.client("stepfunctions")
 
+    def start(self, machine_arn: str, name: str, said: str) -> str:
+        with translated("states:StartExecution"):
+            return str(self._client.start_execution(stateMachineArn=machine_arn, name=name, input=said)["executionArn"])
+
     def status(self, execution_arn: str) -> str:
         with translated("states:DescribeExecution"):
             return str(self._client.describe_execution(executionArn=execution_arn)["status"])

@@ -50,6 +50,7 @@ class StackFacts:
     review_queue: str = _REVIEW_QUEUE
     live_queue: str = _LIVE_QUEUE
     wave_pairs: int = _WAVE_PAIRS
+    traffic_machine: str | None = None
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Self:
@@ -68,6 +69,7 @@ class StackFacts:
             review_queue=parameters.get("ReviewQueueName") or _REVIEW_QUEUE,
             live_queue=parameters.get("LiveQueueName") or _LIVE_QUEUE,
             wave_pairs=int(parameters.get("WavePairs") or _WAVE_PAIRS),
+            traffic_machine=outputs.get("TrafficStateMachineArn") or None,
         )
 
 

@@ -19,6 +19,7 @@ class Flywheel(LazyGroup):
         "gate": Later("cli.gate", "app", "Judge an image: start, watch, list, show, report, rollback, plan."),
         "dataset": Later("cli.dataset", "app", "The golden dataset: import, export, list, mute, unmute."),
         "review": Later("cli.review", "review", "Open what waits for reviewers, and say how much it is."),
+        "traffic": Later("cli.traffic", "app", "Synthetic users against production: run, list, show."),
         "push": Later("cli.push", "push", "Pack the agent and push its image; the push starts a gate."),
         "local": Later("cli.local", "app", "The local stack that stands in for AWS: up, down, status, logs."),
         "demo": Later("cli.demo", "demo", "Start everything, push good and bad images, show what happened."),

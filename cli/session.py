@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cli.facts import StackFacts
     from flywheel.domain.golden import GoldenItem
     from flywheel.ports import (
+        AgentInvoker,
         Callbacks,
         Clock,
         DatasetSnapshot,
@@ -35,7 +36,11 @@ class SystemClock:
 
 
 class Executions(Protocol):
-    """Executions of the gate's state machine."""
+    """Executions of the stack's state machines."""
+
+    def start(self, machine_arn: str, name: str, said: str) -> str:
+        """Start one with that name and input (JSON text); give its ARN."""
+        ...
 
     def status(self, execution_arn: str) -> str:
         """`RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`."""
@@ -157,6 +162,17 @@ class Session:
     def open_page(self, url: str) -> bool:
         """Show it in a browser; False when there is none here."""
         return webbrowser.open(url)
+
+    def runtime_arn(self, runtime_id: str) -> str:
+        """Raise `NotFoundError` when the runtime is gone."""
+        from flywheel.adapters.agentcore import AgentCoreRuntimes  # noqa: PLC0415 - boto3
+
+        return AgentCoreRuntimes.from_environment().get(runtime_id).arn
+
+    def invoker(self, timeout_s: float, concurrency: int) -> "AgentInvoker":
+        from flywheel.adapters.agentcore import AgentCoreInvoker  # noqa: PLC0415 - boto3
+
+        return AgentCoreInvoker.from_environment(timeout_s=timeout_s, concurrency=concurrency)
 
     def identity(self) -> str:
         """Who AWS says is calling, as an ARN."""

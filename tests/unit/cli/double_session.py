@@ -19,6 +19,7 @@ from tests.fakes.clock import NOON, FixedClock
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryDatasets, InMemorySettings, RecordingCallbacks
 from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
+from tests.fakes.runtimes import ScriptedAgents
 from tests.fakes.state import InMemoryGates, InMemoryReleases
 
 FACTS = StackFacts(
@@ -36,6 +37,7 @@ FACTS = StackFacts(
     settings_prefix="/flywheel/dev",
     judge_model_id="local.judge",
     mcp_url="https://mcp.test/mcp",
+    traffic_machine="arn:aws:states:us-east-1:000000000000:stateMachine:traffic",
 )
 GATE_ID = "g-20261123t115900-0123abcd"
 DIGEST = "sha256:" + "a" * 64
@@ -74,6 +76,11 @@ class ScriptedExecutions:
         self.status_now = "RUNNING"
         self.state_now: str | None = "Evaluate Wave"
         self.failures = 0
+        self.started: list[tuple[str, str, str]] = []
+
+    def start(self, machine_arn: str, name: str, said: str) -> str:
+        self.started.append((machine_arn, name, said))
+        return f"arn:aws:states:us-east-1:000000000000:execution:traffic:{name}"
 
     def status(self, execution_arn: str) -> str:
         if self.failures:
@@ -107,6 +114,7 @@ class DoubleSession(Session):
         self.machine, self.asked = ScriptedExecutions(), RecordedRequests()
         self.people = InMemoryReviewQueue()
         self.woken = RecordingCallbacks()
+        self.agents = ScriptedAgents()
         self.ssm, self.golden = WritableSettings(), WritableDatasets(FACTS.dataset, items)
         # Cached properties: what is set here is what commands find.
         self.__dict__ |= {
@@ -131,6 +139,12 @@ class DoubleSession(Session):
     def open_page(self, url: str) -> bool:
         self.opened.append(url)
         return self.has_browser
+
+    def runtime_arn(self, runtime_id: str) -> str:
+        return f"arn:aws:bedrock-agentcore:us-east-1:000000000000:runtime/{runtime_id}"
+
+    def invoker(self, timeout_s: float, concurrency: int) -> ScriptedAgents:
+        return self.agents
 
     def identity(self) -> str:
         return "arn:aws:iam::000000000000:user/ada"

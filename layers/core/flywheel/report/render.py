@@ -37,7 +37,7 @@ SHOWN_CLAIMS = 12
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("flywheel.report", "templates"),
         autoescape=True,
@@ -83,7 +83,7 @@ def render_html(report: Report) -> str:
     decision = report.decision
     certificates = decision.certificates if decision else ()
     return (
-        _environment()
+        page_environment()
         .get_template("report.html.j2")
         .render(
             r=report,
