@@ -160,6 +160,19 @@ class Table:
                 raise
         return from_wire(reply["Attributes"])
 
+    def delete(self, pk: str, sk: str, *, when: str, values: Mapping[str, Any]) -> bool:
+        """Delete one item if the condition holds; False when it does not."""
+        with translated(f"dynamodb:DeleteItem {pk} {sk}"):
+            try:
+                self._client.delete_item(
+                    TableName=self._name, Key=_key(pk, sk), ConditionExpression=when, **_placeholders(values, None)
+                )
+            except ClientError as error:
+                if error_code(error) == "ConditionalCheckFailedException":
+                    return False
+                raise
+        return True
+
     def transact(self, *operations: Mapping[str, Any]) -> list[str]:
         """Carry out all operations or none. Give the code of each (`None` = would have worked); [] on success.
 

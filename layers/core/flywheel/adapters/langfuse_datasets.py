@@ -128,6 +128,10 @@ class LangfuseDatasetStore:
             for _ in pool.map(lambda item: self._write(name, item.item_id, item_to_langfuse(item)), items):
                 pass
 
+    def write(self, name: str, item: GoldenItem, source_trace_id: str) -> None:
+        """Write one item and link it to the trace that it comes from; errors as `upsert`."""
+        self._write(name, item.item_id, {**item_to_langfuse(item), "sourceTraceId": source_trace_id})
+
     def archive(self, name: str, item_ids: Sequence[str]) -> None:
         """Take items out of later snapshots; their history stays, and `upsert` brings them back."""
         for item_id in item_ids:

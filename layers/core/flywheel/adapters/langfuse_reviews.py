@@ -1,0 +1,168 @@
+"""What people said of production traces, and the traces, <- Langfuse; in lists of traces where its API takes them."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import batched
+from typing import Any, Final
+
+from flywheel.adapters.langfuse import LangfuseApi, Query, json_bytes, segment
+from flywheel.domain.live_form import SaidComment, SaidScore
+from flywheel.errors import NotFoundError
+from flywheel.ports.harvest import TraceContent
+
+_PAGE: Final = 100
+_IDS_PER_REQUEST = 100
+# With inputs, a reply has to stay below the 5 MB that Langfuse Cloud gives.
+_TRACES_PER_REQUEST = 50
+_OBSERVATIONS = 1_000
+_LONGEST_REMARK = 5_000
+# Langfuse's clock and ours may differ by so much; a trace may begin so much before it was noticed.
+_SKEW = timedelta(minutes=5)
+_AROUND = timedelta(hours=1)
+_TOOL_SPAN = "execute_tool "
+
+
+class LangfuseLiveReviews:
+    """`LiveReviews` of one project."""
+
+    def __init__(self, api: LangfuseApi) -> None:
+        self._api = api
+        self._project: str | None = None
+
+    def waiting(self, queue_id: str) -> frozenset[str]:
+        try:
+            return frozenset(
+                str(item["objectId"]) for item in self._items(queue_id, "PENDING") if item["objectType"] == "TRACE"
+            )
+        except NotFoundError:
+            return frozenset()
+
+    def finished(self, queue_id: str, trace_ids: Collection[str], *, since: datetime) -> frozenset[str]:
+        wanted, found = set(trace_ids), set[str]()
+        try:
+            for item in self._items(queue_id, "COMPLETED"):
+                # The newest items come first: what lies before the first of ours is not read.
+                if wanted <= found or datetime.fromisoformat(item["createdAt"]) < since - _SKEW:
+                    break
+                if item["objectType"] == "TRACE" and item["objectId"] in wanted:
+                    found.add(str(item["objectId"]))
+        except NotFoundError:
+            return frozenset()
+        return frozenset(found)
+
+    def scores(self, trace_ids: Collection[str]) -> dict[str, list[SaidScore]]:
+        found: dict[str, list[SaidScore]] = {}
+        for traces in batched(trace_ids, _IDS_PER_REQUEST, strict=False):
+            query: list[tuple[str, str | int]] = [
+                ("traceId", ",".join(traces)),
+                ("fields", "details,subject,annotation"),
+                ("limit", _PAGE),
+            ]
+            for score in self._cursor("v3/scores", query):
+                subject = score.get("subject") or {}
+                whole = subject.get("kind") == "trace"
+                people = score["source"] == "ANNOTATION"
+                # People are asked about the trace as a whole; an evaluator may have looked at one observation of it.
+                if people and not whole:
+                    continue
+                trace = str(subject.get("id") if whole else subject.get("traceId"))
+                found.setdefault(trace, []).append(_score(score, people=people))
+        return found
+
+    def comments(self, trace_id: str) -> list[SaidComment]:
+        # The server keeps no order between pages: a comment may come twice, so they are told apart by their ids.
+        found: dict[str, SaidComment] = {}
+        query: Query = [("objectType", "TRACE"), ("objectId", trace_id)]
+        for comment in self._pages("comments", query):
+            author = str(comment.get("authorUserId") or "")
+            at = datetime.fromisoformat(comment["createdAt"])
+            found[str(comment["id"])] = SaidComment(author, str(comment["content"]), at)
+        return sorted(found.values(), key=lambda comment: (comment.at, comment.text))
+
+    def traces(self, trace_ids: Collection[str], *, around: Sequence[datetime]) -> dict[str, TraceContent]:
+        found: dict[str, TraceContent] = {}
+        for traces in batched(trace_ids, _TRACES_PER_REQUEST, strict=False):
+            window: Query = [("fromStartTime", _iso(min(around) - _AROUND)), ("toStartTime", _iso(max(around) + _AROUND))]
+            roots = self._observations(traces, [*window, ("isRootObservation", "true"), ("fields", "basic,io")])
+            tools = self._observations(traces, [*window, ("type", "TOOL"), ("fields", "basic")])
+            called: dict[str, list[tuple[str, str, str]]] = {}
+            for tool in tools:
+                name = str(tool.get("name") or "").removeprefix(_TOOL_SPAN)
+                called.setdefault(str(tool["traceId"]), []).append((str(tool["startTime"]), str(tool["id"]), name))
+            for root in roots:
+                trace = str(root["traceId"])
+                # Spans that were sent again may be there twice.
+                names = tuple(name for _, _, name in sorted(set(called.get(trace, []))))
+                question, context = _request(root.get("input"))
+                found[trace] = TraceContent(trace, question, names, context)
+        return found
+
+    def remark(self, trace_id: str, text: str) -> None:
+        if self._project is None:
+            self._project = str(self._api.get("projects")["data"][0]["id"])
+        body = {
+            "projectId": self._project,
+            "objectType": "TRACE",
+            "objectId": trace_id,
+            "content": text[:_LONGEST_REMARK],
+        }
+        # Once: a comment has no id of ours; who asks looks for it before it asks again.
+        self._api.request("POST", "comments", json_bytes(body), deadline_s=30.0, repeat=False)
+
+    def _observations(self, traces: Collection[str], query: Query) -> Iterator[dict[str, Any]]:
+        wanted = [{"type": "stringOptions", "column": "traceId", "operator": "any of", "value": list(traces)}]
+        return self._cursor("v2/observations", [*query, ("filter", json.dumps(wanted)), ("limit", _OBSERVATIONS)])
+
+    def _items(self, queue_id: str, status: str) -> Iterator[dict[str, Any]]:
+        return self._pages(f"annotation-queues/{segment(queue_id)}/items", [("status", status)])
+
+    def _pages(self, path: str, query: Query) -> Iterator[dict[str, Any]]:
+        page = 1
+        while True:
+            reply = self._api.get(path, [*query, ("limit", _PAGE), ("page", page)])
+            yield from reply["data"]
+            if page >= int(reply["meta"]["totalPages"]) or not reply["data"]:
+                return
+            page += 1
+
+    def _cursor(self, path: str, query: Query) -> Iterator[dict[str, Any]]:
+        cursor: str | None = None
+        while True:
+            reply = self._api.get(path, [*query, ("cursor", cursor)] if cursor else query)
+            yield from reply["data"]
+            following = reply.get("meta", {}).get("cursor")
+            if not following or following == cursor:
+                return
+            cursor = following
+
+
+def _score(score: dict[str, Any], *, people: bool) -> SaidScore:
+    return SaidScore(
+        name=str(score["name"]),
+        value=score["value"],
+        data_type=str(score["dataType"]),
+        author=str(score.get("authorUserId") or ""),
+        at=datetime.fromisoformat(score["timestamp"]),
+        people=people,
+        comment=str(score.get("comment") or ""),
+    )
+
+
+def _request(text: Any) -> tuple[str, dict[str, Any]]:
+    """The question and what else the request said; an input that is no request is the question itself."""
+    content = text
+    if isinstance(text, str):
+        try:
+            content = json.loads(text)
+        except ValueError:
+            content = text
+    if isinstance(content, dict):
+        question = content.get("question")
+        rest = {key: value for key, value in content.items() if key != "question"}
+        return (question.strip(), rest) if isinstance(question, str) else ("", rest)
+    return (text.strip() if isinstance(text, str) else ""), {}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,79 @@
+"""Texts and what was found in them -> the texts with placeholders, and a list of what was replaced."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+type Kind = Literal["KEY", "EMAIL", "IBAN", "CARD", "IP", "ADDRESS", "PHONE", "NAME"]
+
+# Where two finds overlap, the kind that stands first here wins: a key may contain what looks like a phone number.
+KINDS: tuple[Kind, ...] = get_args(Kind.__value__)
+
+_PLACEHOLDER = re.compile(rf"<({'|'.join(KINDS)})_(\d{{1,6}})>")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something personal or secret at `start` to `end` of a text."""
+
+    kind: Kind
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """`replaced`: kind, placeholder and count of each thing; never the thing itself."""
+
+    texts: tuple[str, ...]
+    replaced: tuple[Mapping[str, Any], ...]
+
+
+def replace_found(texts: Sequence[str], found: Sequence[Collection[Found]]) -> Redacted:
+    """The same thing has the same placeholder in all of the texts, so that what they say keeps its meaning."""
+    numbers: dict[tuple[Kind, str], int] = {}
+    counts: Counter[tuple[Kind, int]] = Counter()
+    # A placeholder that somebody typed keeps its number.
+    taken = Counter({kind: max((int(n) for n in _typed(texts, kind)), default=0) for kind in KINDS})
+    written: list[str] = []
+    for text, finds in zip(texts, found, strict=True):
+        parts: list[str] = []
+        end = 0
+        for find in without_overlaps(finds):
+            value = (find.kind, _same(find.kind, text[find.start : find.end]))
+            if value not in numbers:
+                taken[find.kind] += 1
+                numbers[value] = taken[find.kind]
+            counts[find.kind, numbers[value]] += 1
+            parts += [text[end : find.start], f"<{find.kind}_{numbers[value]}>"]
+            end = find.end
+        written.append("".join([*parts, text[end:]]))
+    replaced = [
+        {"kind": kind, "placeholder": f"<{kind}_{number}>", "count": count}
+        for (kind, number), count in sorted(counts.items())
+    ]
+    return Redacted(tuple(written), tuple(replaced))
+
+
+def without_overlaps(finds: Collection[Found]) -> list[Found]:
+    """In the order of the text; of two that overlap the kind decides, then length. What one leaves over is kept."""
+    chosen: list[Found] = []
+    for find in sorted(finds, key=lambda f: (KINDS.index(f.kind), f.start - f.end, f.start)):
+        if all(find.end <= other.start or other.end <= find.start for other in chosen):
+            chosen.append(find)
+    return sorted(chosen, key=lambda f: f.start)
+
+
+def _typed(texts: Sequence[str], kind: Kind) -> list[str]:
+    return [number for text in texts for found, number in _PLACEHOLDER.findall(text) if found == kind]
+
+
+def _same(kind: Kind, value: str) -> str:
+    """What makes two spellings one thing."""
+    plain = unicodedata.normalize("NFKC", value).casefold()
+    if kind in ("PHONE", "CARD", "IBAN"):
+        return re.sub(r"[^0-9a-z+]", "", plain)
+    return plain if kind == "KEY" else " ".join(plain.split())

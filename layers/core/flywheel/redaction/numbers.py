@@ -1,0 +1,98 @@
+"""Phone numbers, cards, bank accounts and IP addresses in a text, by numbering plans and check digits."""
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import phonenumbers
+from stdnum import iban, luhn
+
+from flywheel.domain.redaction import Found
+
+# Numbers without a country code are read by these plans, one after the other.
+_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "CH", "AT", "IN", "BR", "JP", "AU")
+_FEWEST_DIGITS = 8
+_CARD = re.compile(r"(?<![\w.+-])(?:\d[ -]?){12,18}\d(?![\w-]|\.\d)")
+# The first digits of the schemes in use; a Luhn number of another kind (IMEI, tracking number) is no card.
+_CARD_SCHEME = re.compile(r"(?:4|5[1-5]|2[2-7]|3[47]|3[068]|6(?:011|5|4[4-9]|2)|35)")
+_DEVICE_BEFORE = re.compile(r"\b(?:imei|iccid|meid)\W*$", re.IGNORECASE)  # they have the check digit of cards
+_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}(?!\w)", re.IGNORECASE)
+_IPV4 = re.compile(r"(?<![A-Za-z0-9_.-])\d{1,3}(?:\.\d{1,3}){3}(?![A-Za-z0-9_-]|\.\d)")
+_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{1,4}|\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])", re.IGNORECASE)
+# "version 1.2.3.4" is no address.
+_VERSION_BEFORE = re.compile(r"(?:\bv|\bversions?|\brelease|\bsdk|\bbuild|\u7248\u672c)[\s:=]*$", re.IGNORECASE)
+_DATE_OR_TIME = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{1,2}:\d{2}")
+# What stands before a number that is not a phone's, whatever plan it fits.
+_NO_PHONE_BEFORE = re.compile(
+    r"(?:\bid|\bids|\border|\bno|\bnumber|\bticket|\bissue|\binvoice|\bport|\bversion|\btimestamp|\bts|\bepoch|\btokens?"
+    r"|\bseed|\brows?|\bnr|\bRechnung|\bBestellung|\bcommande|\bpedido|#)[\s:=#.]*$",
+    re.IGNORECASE,
+)
+_PHONE_BEFORE = re.compile(
+    r"(?:phone|call|tel|mobil\w*|cell|whatsapp|fax|handy|rufen?|reach|ring|sms|text me|appel\w*|llam\w*|chiam\w*|liga\w*"
+    r"|numéro|n[uú]mero de tel\w*|\u96fb\u8a71|\u7535\u8bdd)\W*(?:\w+\W+){0,4}$",
+    re.IGNORECASE,
+)
+_BEFORE = 40
+
+
+def find_phones(text: str) -> Iterator[Found]:
+    """International numbers anywhere; national ones when they are written as such, or a word before says so."""
+    seen: set[tuple[int, int]] = set()
+    for region in _REGIONS:
+        for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID):
+            span = match.start, match.end
+            if span not in seen and _is_phone(text, match.start, match.end, match.raw_string):
+                seen.add(span)
+                yield Found("PHONE", *span)
+
+
+def _is_phone(text: str, start: int, end: int, raw: str) -> bool:
+    before = text[max(0, start - _BEFORE) : start]
+    digits = re.sub(r"\D", "", raw)
+    if len(digits) < _FEWEST_DIGITS or _DATE_OR_TIME.search(raw) or re.match(r"[\w-]", text[end : end + 1] or " "):
+        return False
+    if re.search(r"[A-Za-z0-9_.-]$", before):
+        return False
+    if raw.startswith("+") or raw.startswith("00") or _PHONE_BEFORE.search(before):
+        return True
+    if _NO_PHONE_BEFORE.search(before):
+        return False
+    # A run of digits alone is a number of anything; one in groups, or with a leading 0 in groups, is a phone's.
+    groups = [group for group in re.split(r"\D+", raw) if group]
+    return len(groups) > 1 and "." not in raw.strip(".")
+
+
+def find_cards(text: str) -> Iterator[Found]:
+    for match in _CARD.finditer(text):
+        digits = re.sub(r"\D", "", match[0])
+        if _DEVICE_BEFORE.search(text[max(0, match.start() - _BEFORE) : match.start()]):
+            continue
+        if _CARD_SCHEME.match(digits) and luhn.is_valid(digits) and len(set(digits)) > 1:
+            yield Found("CARD", match.start(), match.end())
+
+
+def find_ibans(text: str) -> Iterator[Found]:
+    """The pattern may run into the next word: the longest beginning with right check digits is the account."""
+    for match in _IBAN.finditer(text):
+        shortest = 15
+        for end in range(match.end(), match.start() + shortest - 1, -1):
+            inner = text[match.start() : end]
+            if not re.match(r"\w", text[end : end + 1] or " ") and iban.is_valid(inner):
+                yield Found("IBAN", match.start(), end)
+                break
+
+
+def find_ips(text: str) -> Iterator[Found]:
+    """Addresses of machines; loopback and unspecified ones name nobody and are left."""
+    for match in (*_IPV4.finditer(text), *_IPV6.finditer(text)):
+        value = match[0]
+        if ":" in value and sum(char.isalnum() for char in value) < 4:  # noqa: PLR2004 - "::" in code
+            continue
+        try:
+            address = ip_address(value)
+        except ValueError:
+            continue
+        before = text[max(0, match.start() - _BEFORE) : match.start()]
+        if not (address.is_loopback or address.is_unspecified or (address.version == 4 and _VERSION_BEFORE.search(before))):  # noqa: PLR2004
+            yield Found("IP", match.start(), match.end())

@@ -1,0 +1,81 @@
+"""Mail addresses, keys and tokens in a text."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from flywheel.domain.redaction import Found
+
+_EMAIL = re.compile(
+    r"(?<![\w.+-])(?!git@)[^\W_][\w.+'-]{0,63}\s?(?:@|\(at\)|\[at\]|\{at\})\s?"
+    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?(?:\.|\s?(?:\(dot\)|\[dot\])\s?))+[^\W\d_]{2,24}(?![\w-])",
+    re.IGNORECASE,
+)
+# Keys that say by their beginning what they are. Lengths are least ones: a documented prefix alone is no key.
+_KNOWN = re.compile(
+    r"(?<![\w-])(?:"
+    r"(?:sk|pk)-lf-[\w-]{8,}"
+    r"|lf-whsec_[0-9a-f]{16,}"
+    r"|sk-(?:ant-|proj-|or-)?[\w-]{20,}"
+    r"|(?:AKIA|ASIA|AROA|ABSK)[0-9A-Za-z+/=]{16,}"
+    r"|gh[pousr]_[0-9A-Za-z]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"
+    r"|xox[abeoprs]-[\w-]{10,}|xapp-[\w-]{10,}"
+    r"|AIza[\w-]{30,}|ya29\.[\w-]{20,}"
+    r"|[rsp]k_(?:live|test)_[0-9A-Za-z]{10,}|whsec_[0-9A-Za-z+/=]{16,}"
+    r"|hf_[0-9A-Za-z]{20,}|npm_[0-9A-Za-z]{30,}|pypi-[\w-]{20,}|dop_v1_[0-9a-f]{32,}|SG\.[\w-]{16,}\.[\w-]{16,}"
+    r"|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"
+    r")"
+)
+_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+_IN_URL = re.compile(r"(?<=://)[^\s/:@]{1,64}:([^\s/@]{3,})(?=@)")
+_BEARER = re.compile(r"\b(?:bearer|basic)\s+([\w.~+/-]{16,}={0,2})", re.IGNORECASE)
+# "password: x", "api_key = x", "das Passwort ist x"; the value is what is secret.
+_NAMED = re.compile(
+    r"(?:pass(?:word|wd|phrase)|pwd|passwort|kennwort|mot de passe|contrase\u00f1a|senha|secret(?:[ _-]?(?:access[ _-]?)?key)?"
+    r"|api[ _-]?key|access[ _-]?key|auth[ _-]?token|access[ _-]?token|token|credential|private[ _-]?key|client[ _-]?secret)"
+    r"(?P<link>[\"']?\s*(?:[:=]|=>|\bis\b|\bist\b|\best\b|\bes\b|\b\u00e9\b)\s*[:=]?\s*)(?P<quote>[\"'`]?)(?P<value>[^\s\"'`,;<>]{6,})(?P=quote)",
+    re.IGNORECASE,
+)
+_LONG = re.compile(r"(?<![\w/+=.-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[A-Za-z0-9+/_-]{32,}={0,2}(?![\w/+=])")
+_HEX_ID = re.compile(r"[0-9a-f-]{16,64}", re.IGNORECASE)
+_RANDOM_BITS = 4.2
+_WORDS = re.compile(r"[a-z]+(?:[._-][a-z]+)*|\$\{?\w+\}?|\{\{.*|os\.\w+.*|process\.\w+.*|\*+|x{3,}|\.{3,}", re.IGNORECASE)
+
+
+def find_emails(text: str) -> Iterator[Found]:
+    for match in _EMAIL.finditer(text):
+        yield Found("EMAIL", match.start(), match.end())
+
+
+def find_keys(text: str) -> Iterator[Found]:
+    for pattern in (_KNOWN, _PEM):
+        for match in pattern.finditer(text):
+            # A run of one character stands for a key in documentation.
+            if len(set(match[0][-8:])) > 2:  # noqa: PLR2004
+                yield Found("KEY", match.start(), match.end())
+    for pattern in (_IN_URL, _BEARER):
+        for match in pattern.finditer(text):
+            if not _WORDS.fullmatch(match[1]):
+                yield Found("KEY", match.start(1), match.end(1))
+    for match in _NAMED.finditer(text):
+        start, end = match.span("value")
+        value = match["value"].rstrip(".?)]}")
+        if _is_value(value, by_word=match["link"].strip().isalpha(), quoted=bool(match["quote"])):
+            yield Found("KEY", start, start + len(value))
+    for match in _LONG.finditer(text):
+        if not _HEX_ID.fullmatch(match[0]) and _bits(match[0]) > _RANDOM_BITS:
+            yield Found("KEY", match.start(), match.end())
+
+
+def _is_value(value: str, *, by_word: bool, quoted: bool) -> bool:
+    """A name of a variable, a word, a place holder is no secret; after a mere "is" it has to look like one."""
+    if len(value) < 6 or _WORDS.fullmatch(value):  # noqa: PLR2004
+        return quoted and len(value) >= 6 and not _WORDS.fullmatch(value)  # noqa: PLR2004
+    return not by_word or bool(re.search(r"\d", value) or re.search(r"[^\w.-]", value))
+
+
+def _bits(text: str) -> float:
+    """Entropy of a character, in bits."""
+    counts = Counter(text)
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())
