@@ -2,8 +2,9 @@
 
     python -m tests.bench.redaction [--json]
 
-A label is found when some find of its kind covers it whole; a find is right when its kind's label has it inside. The
-texts are ours (tests/data/redaction.txt): figures say how the patterns compare on such texts, not what they do on yours.
+A label is found when a find covers it whole, and a find is right when it lies on a label, whatever its kind: what is
+replaced does not leave. The texts are ours (tests/data/redaction.txt): the figures say what the patterns do on such
+texts, not on yours.
 """
 
 import argparse
@@ -107,7 +108,11 @@ def main() -> None:
     wants_json = parser.parse_args().json
     figures = measure()
     if wants_json:
-        print(json.dumps({k: {"recall": f.recall, "precision": f.precision, "labels": f.labels} for k, f in figures.items()}))
+        print(
+            json.dumps(
+                {k: {"recall": f.recall, "precision": f.precision, "labels": f.labels} for k, f in figures.items()}
+            )
+        )
         return
     print(f"{'kind':8} {'labels':>6} {'recall':>7} {'precision':>9}")
     for kind, f in figures.items():

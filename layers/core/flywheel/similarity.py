@@ -9,13 +9,64 @@ from flywheel.domain.golden_item import normalised_question
 
 # Words that every question of a kind has: sharing them says nothing. What a word negates or counts is kept.
 _EMPTY = frozenset(
-    (
-        "a an the of in on at to for from with by and or is are be do does can could would should i you we it my our me "
-        "how what which where when there this that please tell langfuse have has get if so as into about need want"
-    ).split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "for",
+        "from",
+        "with",
+        "by",
+        "and",
+        "or",
+        "is",
+        "are",
+        "be",
+        "do",
+        "does",
+        "can",
+        "could",
+        "would",
+        "should",
+        "i",
+        "you",
+        "we",
+        "it",
+        "my",
+        "our",
+        "me",
+        "how",
+        "what",
+        "which",
+        "where",
+        "when",
+        "there",
+        "this",
+        "that",
+        "please",
+        "tell",
+        "langfuse",
+        "have",
+        "has",
+        "get",
+        "if",
+        "so",
+        "as",
+        "into",
+        "about",
+        "need",
+        "want",
+    ]
 )
 _WORD = re.compile(r"[^\W_]+")
-_TELLING = re.compile(r"\d+(?:\.\d+)*|\b(?:not|no|never|without|cannot|nicht|kein\w*|ohne|pas|sans|sin|nunca|n[a\u00e3]o)\b|n't\b")
+_TELLING = re.compile(
+    r"\d+(?:\.\d+)*|\b(?:not|no|never|without|cannot|nicht|kein\w*|ohne|pas|sans|sin|nunca|n[a\u00e3]o)\b|n't\b"
+)
 
 
 class WordLikeness:

@@ -83,7 +83,10 @@ class LangfuseLiveReviews:
     def traces(self, trace_ids: Collection[str], *, around: Sequence[datetime]) -> dict[str, TraceContent]:
         found: dict[str, TraceContent] = {}
         for traces in batched(trace_ids, _TRACES_PER_REQUEST, strict=False):
-            window: Query = [("fromStartTime", _iso(min(around) - _AROUND)), ("toStartTime", _iso(max(around) + _AROUND))]
+            window: Query = [
+                ("fromStartTime", _iso(min(around) - _AROUND)),
+                ("toStartTime", _iso(max(around) + _AROUND)),
+            ]
             roots = self._observations(traces, [*window, ("isRootObservation", "true"), ("fields", "basic,io")])
             tools = self._observations(traces, [*window, ("type", "TOOL"), ("fields", "basic")])
             called: dict[str, list[tuple[str, str, str]]] = {}

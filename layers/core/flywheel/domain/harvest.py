@@ -121,28 +121,33 @@ def golden_case(
 
 def decide_unflagged(review: TypedReview, before: Harvest | None, stored: StoredCase | None) -> Decision:
     """A review that nobody wants in the dataset, or wants in it no more. `stored`: its item, if it ever had one."""
+    if stored is None:
+        return Decision("unflagged" if review.said else "skipped")
     item_id = before.item_id if before else None
-    if stored is not None and not stored.archived and (before is None or before.state != "linked"):
-        if stored.by_hand or stored.elsewhere:
-            return Decision(
-                "conflict",
-                item_id=item_id,
-                message="the review is not flagged any more, but its item was changed by hand: archive it by hand",
-            )
-        return Decision("unflagged", "archive", item_id, "the review is not flagged any more: its item is archived")
-    return Decision("unflagged" if review.said else "skipped", item_id=item_id if stored is not None else None)
+    if not stored.archived and (stored.by_hand or stored.elsewhere):
+        return _conflict(
+            item_id, "the review is not flagged any more, but its item was changed by hand: archive it there"
+        )
+    effect: Effect = "none" if stored.archived else "archive"
+    return Decision("unflagged", effect, item_id, "the review is not flagged any more: its item is archived")
+
+
+def _conflict(item_id: str | None, message: str) -> Decision:
+    return Decision("conflict", item_id=item_id, message=message)
+
+
+def decide_contradicted(review: TypedReview, before: Harvest | None) -> Decision:
+    """A flagged review that contradicts itself, or whose reviewers contradict each other."""
+    return Decision("conflict", item_id=before.item_id if before else None, message="; ".join(review.contradictions))
 
 
 def decide_flagged(
-    review: TypedReview,
     case: GoldenItem,
     before: Harvest | None,
     stored: StoredCase | None,
     neighbour: Neighbour | None,
 ) -> Decision:
-    """A flagged review whose trace is there and whose texts are redacted."""
-    if review.contradictions:
-        return Decision("conflict", item_id=before.item_id if before else None, message="; ".join(review.contradictions))
+    """A flagged review that contradicts nothing in itself; `case` is its item, redacted."""
     if stored is not None:
         return _decide_stored(case, before, stored)
     if before is not None and before.state == "harvested":
@@ -153,13 +158,15 @@ def decide_flagged(
         if not neighbour.same_refusal:
             said = "expects an answer" if case.must_refuse else "has to be refused"
             return Decision(
-                "conflict", item_id=neighbour.item_id, message=f"item {neighbour.item_id} asks nearly the same and {said}"
+                "conflict",
+                item_id=neighbour.item_id,
+                message=f"item {neighbour.item_id} asks nearly the same and {said}",
             )
         if not neighbour.facts_known:
             return Decision(
                 "conflict",
                 item_id=neighbour.item_id,
-                message=f"item {neighbour.item_id} asks nearly the same and expects other facts: correct one of the two",
+                message=f"item {neighbour.item_id} asks nearly the same and expects other facts: correct one of them",
             )
         return Decision("linked", item_id=neighbour.item_id, message="an item asks nearly the same already")
     return Decision("harvested", "write", case.item_id)

@@ -168,9 +168,7 @@ def _wrong_with_flagged(facts: tuple[str, ...], *, correct: bool | None, refuse:
 
 
 def _hash(given: Iterable[SaidScore], remarks: Iterable[SaidComment]) -> str:
-    said: list[list[str]] = [
-        ["score", s.author, s.name, s.data_type, json.dumps(s.value), s.comment] for s in given
-    ]
+    said: list[list[str]] = [["score", s.author, s.name, s.data_type, json.dumps(s.value), s.comment] for s in given]
     # The server has no order of comments: theirs is by what they are.
     said += sorted(["comment", c.author, c.text] for c in remarks)
     return hashlib.sha256(json.dumps(said, separators=(",", ":")).encode()).hexdigest()

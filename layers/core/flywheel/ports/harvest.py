@@ -1,4 +1,4 @@
-"""The harvest of reviews: what people said in Langfuse, the dataset's items, redaction, and what a run leaves behind."""
+"""The harvest of reviews: what people said in Langfuse, golden items, redaction, and what a run leaves behind."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -12,13 +12,17 @@ from flywheel.domain.redaction import Found
 # Numbers without a country code are read by these plans, one after the other.
 _REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "CH", "AT", "IN", "BR", "JP", "AU")
 _FEWEST_DIGITS = 8
+_IPV4_VERSION = 4
+_FEWEST_IPV6_CHARACTERS = 4
 _CARD = re.compile(r"(?<![\w.+-])(?:\d[ -]?){12,18}\d(?![\w-]|\.\d)")
 # The first digits of the schemes in use; a Luhn number of another kind (IMEI, tracking number) is no card.
 _CARD_SCHEME = re.compile(r"(?:4|5[1-5]|2[2-7]|3[47]|3[068]|6(?:011|5|4[4-9]|2)|35)")
 _DEVICE_BEFORE = re.compile(r"\b(?:imei|iccid|meid)\W*$", re.IGNORECASE)  # they have the check digit of cards
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}(?!\w)", re.IGNORECASE)
 _IPV4 = re.compile(r"(?<![A-Za-z0-9_.-])\d{1,3}(?:\.\d{1,3}){3}(?![A-Za-z0-9_-]|\.\d)")
-_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{1,4}|\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])", re.IGNORECASE)
+_IPV6 = re.compile(
+    r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{1,4}|\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])", re.IGNORECASE
+)
 # "version 1.2.3.4" is no address.
 _VERSION_BEFORE = re.compile(r"(?:\bv|\bversions?|\brelease|\bsdk|\bbuild|\u7248\u672c)[\s:=]*$", re.IGNORECASE)
 _DATE_OR_TIME = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{1,2}:\d{2}")
@@ -29,8 +33,8 @@ _NO_PHONE_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _PHONE_BEFORE = re.compile(
-    r"(?:phone|call|tel|mobil\w*|cell|whatsapp|fax|handy|rufen?|reach|ring|sms|text me|appel\w*|llam\w*|chiam\w*|liga\w*"
-    r"|numéro|n[uú]mero de tel\w*|\u96fb\u8a71|\u7535\u8bdd)\W*(?:\w+\W+){0,4}$",
+    r"(?:phone|call|tel|mobil\w*|cell|whatsapp|fax|handy|rufen?|reach|ring|sms|text me|appel\w*|llam\w*|chiam\w*"
+    r"|liga\w*|numéro|n[uú]mero de tel\w*|\u96fb\u8a71|\u7535\u8bdd)\W*(?:\w+\W+){0,4}$",
     re.IGNORECASE,
 )
 _BEFORE = 40
@@ -54,7 +58,7 @@ def _is_phone(text: str, start: int, end: int, raw: str) -> bool:
         return False
     if re.search(r"[A-Za-z0-9_.-]$", before):
         return False
-    if raw.startswith("+") or raw.startswith("00") or _PHONE_BEFORE.search(before):
+    if raw.startswith(("+", "00")) or _PHONE_BEFORE.search(before):
         return True
     if _NO_PHONE_BEFORE.search(before):
         return False
@@ -87,12 +91,13 @@ def find_ips(text: str) -> Iterator[Found]:
     """Addresses of machines; loopback and unspecified ones name nobody and are left."""
     for match in (*_IPV4.finditer(text), *_IPV6.finditer(text)):
         value = match[0]
-        if ":" in value and sum(char.isalnum() for char in value) < 4:  # noqa: PLR2004 - "::" in code
+        if ":" in value and sum(char.isalnum() for char in value) < _FEWEST_IPV6_CHARACTERS:  # `::` in code
             continue
         try:
             address = ip_address(value)
         except ValueError:
             continue
         before = text[max(0, match.start() - _BEFORE) : match.start()]
-        if not (address.is_loopback or address.is_unspecified or (address.version == 4 and _VERSION_BEFORE.search(before))):  # noqa: PLR2004
+        is_version = address.version == _IPV4_VERSION and bool(_VERSION_BEFORE.search(before))
+        if not (address.is_loopback or address.is_unspecified or is_version):
             yield Found("IP", match.start(), match.end())

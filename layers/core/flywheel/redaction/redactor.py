@@ -26,5 +26,5 @@ class PatternRedactor:
         found = [find_all(text) for text in texts]
         if self._names is not None:
             for finds, names in zip(found, self._names.find(texts), strict=True):
-                finds += names
+                finds.extend(names)
         return replace_found(texts, found)

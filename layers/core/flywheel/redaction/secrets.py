@@ -32,15 +32,21 @@ _IN_URL = re.compile(r"(?<=://)[^\s/:@]{1,64}:([^\s/@]{3,})(?=@)")
 _BEARER = re.compile(r"\b(?:bearer|basic)\s+([\w.~+/-]{16,}={0,2})", re.IGNORECASE)
 # "password: x", "api_key = x", "das Passwort ist x"; the value is what is secret.
 _NAMED = re.compile(
-    r"(?:pass(?:word|wd|phrase)|pwd|passwort|kennwort|mot de passe|contrase\u00f1a|senha|secret(?:[ _-]?(?:access[ _-]?)?key)?"
-    r"|api[ _-]?key|access[ _-]?key|auth[ _-]?token|access[ _-]?token|token|credential|private[ _-]?key|client[ _-]?secret)"
-    r"(?P<link>[\"']?\s*(?:[:=]|=>|\bis\b|\bist\b|\best\b|\bes\b|\b\u00e9\b)\s*[:=]?\s*)(?P<quote>[\"'`]?)(?P<value>[^\s\"'`,;<>]{6,})(?P=quote)",
+    r"(?:pass(?:word|wd|phrase)|pwd|passwort|kennwort|mot de passe|contrase\u00f1a|senha"
+    r"|secret(?:[ _-]?(?:access[ _-]?)?key)?|api[ _-]?key|access[ _-]?key|auth[ _-]?token|access[ _-]?token|token"
+    r"|credential|private[ _-]?key|client[ _-]?secret)"
+    r"(?P<link>[\"']?\s*(?:[:=]|=>|\bis\b|\bist\b|\best\b|\bes\b|\b\u00e9\b)\s*[:=]?\s*)"
+    r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`,;<>]{6,})(?P=quote)",
     re.IGNORECASE,
 )
 _LONG = re.compile(r"(?<![\w/+=.-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[A-Za-z0-9+/_-]{32,}={0,2}(?![\w/+=])")
 _HEX_ID = re.compile(r"[0-9a-f-]{16,64}", re.IGNORECASE)
 _RANDOM_BITS = 4.2
-_WORDS = re.compile(r"[a-z]+(?:[._-][a-z]+)*|\$\{?\w+\}?|\{\{.*|os\.\w+.*|process\.\w+.*|\*+|x{3,}|\.{3,}", re.IGNORECASE)
+_SHORTEST = 6
+_FEWEST_CHARACTERS = 3
+_WORDS = re.compile(
+    r"[a-z]+(?:[._-][a-z]+)*|\$\{?\w+\}?|\{\{.*|os\.\w+.*|process\.\w+.*|\*+|x{3,}|\.{3,}", re.IGNORECASE
+)
 
 
 def find_emails(text: str) -> Iterator[Found]:
@@ -49,29 +55,38 @@ def find_emails(text: str) -> Iterator[Found]:
 
 
 def find_keys(text: str) -> Iterator[Found]:
-    for pattern in (_KNOWN, _PEM):
-        for match in pattern.finditer(text):
-            # A run of one character stands for a key in documentation.
-            if len(set(match[0][-8:])) > 2:  # noqa: PLR2004
-                yield Found("KEY", match.start(), match.end())
-    for pattern in (_IN_URL, _BEARER):
-        for match in pattern.finditer(text):
-            if not _WORDS.fullmatch(match[1]):
-                yield Found("KEY", match.start(1), match.end(1))
-    for match in _NAMED.finditer(text):
-        start, end = match.span("value")
-        value = match["value"].rstrip(".?)]}")
-        if _is_value(value, by_word=match["link"].strip().isalpha(), quoted=bool(match["quote"])):
-            yield Found("KEY", start, start + len(value))
+    yield from _known_keys(text)
+    yield from _named_keys(text)
     for match in _LONG.finditer(text):
         if not _HEX_ID.fullmatch(match[0]) and _bits(match[0]) > _RANDOM_BITS:
             yield Found("KEY", match.start(), match.end())
 
 
-def _is_value(value: str, *, by_word: bool, quoted: bool) -> bool:
+def _known_keys(text: str) -> Iterator[Found]:
+    for pattern in (_KNOWN, _PEM):
+        for match in pattern.finditer(text):
+            # A run of one character stands for a key in documentation.
+            if len(set(match[0][-8:])) >= _FEWEST_CHARACTERS:
+                yield Found("KEY", match.start(), match.end())
+
+
+def _named_keys(text: str) -> Iterator[Found]:
+    """What a word, a header or an address of a server calls secret."""
+    for pattern in (_IN_URL, _BEARER):
+        for match in pattern.finditer(text):
+            if not _WORDS.fullmatch(match[1]):
+                yield Found("KEY", match.start(1), match.end(1))
+    for match in _NAMED.finditer(text):
+        start = match.start("value")
+        value = match["value"].rstrip(".?)]}")
+        if _is_value(value, by_word=match["link"].strip().isalpha()):
+            yield Found("KEY", start, start + len(value))
+
+
+def _is_value(value: str, *, by_word: bool) -> bool:
     """A name of a variable, a word, a place holder is no secret; after a mere "is" it has to look like one."""
-    if len(value) < 6 or _WORDS.fullmatch(value):  # noqa: PLR2004
-        return quoted and len(value) >= 6 and not _WORDS.fullmatch(value)  # noqa: PLR2004
+    if len(value) < _SHORTEST or _WORDS.fullmatch(value):
+        return False
     return not by_word or bool(re.search(r"\d", value) or re.search(r"[^\w.-]", value))
 
 

@@ -1,0 +1,106 @@
+"""Harvest finished reviews into the golden dataset: schedule in, counts out; what was done is in S3 and on the bus."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+
+from flywheel.adapters.comprehend import ComprehendNames
+from flywheel.adapters.dynamodb_harvest import DynamoDbHarvestNotes
+from flywheel.adapters.dynamodb_live import DynamoDbLiveLedger
+from flywheel.adapters.dynamodb_releases import DynamoDbReleases
+from flywheel.adapters.eventbridge import EventBridgeBus
+from flywheel.adapters.idempotency import PowertoolsOnce
+from flywheel.adapters.langfuse import LangfuseApi, credentials
+from flywheel.adapters.langfuse_cases import LangfuseCases
+from flywheel.adapters.langfuse_queues import LangfuseReviewQueue
+from flywheel.adapters.langfuse_reviews import LangfuseLiveReviews
+from flywheel.adapters.s3 import S3ObjectStore
+from flywheel.adapters.ssm import SsmSettings
+from flywheel.clock import SystemClock
+from flywheel.config import from_env
+from flywheel.harvest_run import HarvestParts, HarvestRun, HarvestSummary
+from flywheel.redaction import PatternRedactor
+from flywheel.similarity import WordLikeness
+
+logger, metrics = Logger(), Metrics()
+# So much is left for the announcement and the evidence when the walk stops.
+_RESERVE_MS = 60_000
+
+
+class Settings(BaseModel):
+    environment: str
+    state_table: str
+    idempotency_table: str
+    evidence_bucket: str
+    event_bus: str
+    dataset_name: str
+    production_runtime_name: str
+    langfuse_parameter_prefix: str
+    settings_prefix: str
+    comprehend_names: bool = False
+
+
+def make_run(settings: Settings, once: PowertoolsOnce) -> HarvestRun:
+    api = LangfuseApi(credentials(SsmSettings.from_prefix(settings.langfuse_parameter_prefix).required))
+    return HarvestRun(
+        HarvestParts(
+            dataset=settings.dataset_name,
+            ledger=DynamoDbLiveLedger.from_table(settings.state_table),
+            reviews=LangfuseLiveReviews(api),
+            queue=LangfuseReviewQueue(api),
+            store=LangfuseCases(api),
+            releases=DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name),
+            notes=DynamoDbHarvestNotes.from_table(settings.state_table),
+            redactor=PatternRedactor(ComprehendNames.from_environment() if settings.comprehend_names else None),
+            likeness=WordLikeness(),
+            objects=S3ObjectStore.from_bucket(settings.evidence_bucket),
+            bus=EventBridgeBus.from_bus(settings.event_bus),
+            once=once,
+            parameters=SsmSettings.from_prefix(settings.settings_prefix),
+            clock=SystemClock(),
+        )
+    )
+
+
+@cache
+def parts() -> tuple[HarvestRun, PowertoolsOnce]:
+    """Wire the parts at the first call, not at import: tests need no AWS environment."""
+    settings = from_env(Settings)
+    once = PowertoolsOnce.from_table(settings.idempotency_table)
+    return make_run(settings, once), once
+
+
+def emit(summary: HarvestSummary) -> None:
+    states = summary.states or {}
+    metrics.add_metric("ReviewsHarvested", MetricUnit.Count, states.get("harvested", 0))
+    metrics.add_metric("ReviewsFlagged", MetricUnit.Count, summary.flagged)
+    metrics.add_metric("DuplicatesLinked", MetricUnit.Count, states.get("linked", 0))
+    metrics.add_metric("ReviewConflicts", MetricUnit.Count, states.get("conflict", 0))
+    if summary.complete:  # of a part of the rows nobody can say how many are open
+        metrics.add_metric("ReviewsOpen", MetricUnit.Count, summary.waiting + summary.settling)
+    for name, items in (summary.slices or {}).items():
+        with single_metric("DatasetItems", MetricUnit.Count, items) as metric:
+            metric.add_dimension("slice", name)
+    for name, figures in (summary.agreement or {}).items():
+        if figures["kappa"] is not None:
+            with single_metric("ReviewAgreement", MetricUnit.NoUnit, figures["kappa"][1]) as metric:
+                metric.add_dimension("metric", name)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    run, once = parts()
+    once.register(context)
+    summary = run.run(may_go_on=lambda: context.get_remaining_time_in_millis() > _RESERVE_MS)
+    if summary.skipped:
+        logger.info("another run of the harvest is under way")
+        return {"run_id": summary.run_id, "skipped": True}
+    emit(summary)
+    counts = {"seen": summary.seen, "waiting": summary.waiting, "settling": summary.settling, **(summary.states or {})}
+    logger.info("reviews harvested", run_id=summary.run_id, complete=summary.complete, counts=counts)
+    return {"run_id": summary.run_id, "complete": summary.complete, "announced": list(summary.announced), **counts}

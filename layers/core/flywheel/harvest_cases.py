@@ -1,0 +1,130 @@
+"""A finished review and its trace -> what becomes of it, held against the dataset as it is now."""
+
+import json
+from datetime import datetime
+
+from flywheel.domain.golden import DatasetError, GoldenItem, item_from_langfuse, item_to_langfuse
+from flywheel.domain.harvest import (
+    Decision,
+    Neighbour,
+    Provenance,
+    case_id,
+    decide_contradicted,
+    decide_flagged,
+    decide_unflagged,
+    golden_case,
+)
+from flywheel.domain.harvest_settings import HarvestSettings
+from flywheel.domain.live_form import TypedReview
+from flywheel.domain.live_review import LiveReview
+from flywheel.ports import Release, ReleaseStore
+from flywheel.ports.harvest import CaseStore, Likeness, Redactor, TraceContent
+
+# The releases among which that of a trace is looked for.
+_RELEASES = 100
+
+
+class Cases:
+    """Builds the golden item of a review and looks for what the dataset has already. One for each run."""
+
+    def __init__(
+        self,
+        dataset: str,
+        settings: HarvestSettings,
+        *,
+        store: CaseStore,
+        redactor: Redactor,
+        likeness: Likeness,
+        releases: ReleaseStore,
+    ) -> None:
+        self._dataset = dataset
+        self._settings = settings
+        self._store = store
+        self._redactor = redactor
+        self._likeness = likeness
+        self._releases = releases
+        self._active: dict[str, GoldenItem] | None = None
+        self._line: list[Release] | None = None
+        self._built: dict[str, GoldenItem] = {}
+
+    def decide(self, row: LiveReview, review: TypedReview, trace: TraceContent | None, now: datetime) -> Decision:
+        """`trace` None: nothing of it is needed, the review is not flagged."""
+        if not review.flagged or trace is None:
+            # An item of this trace that the harvest once wrote; who was never harvested has none.
+            harvested = row.harvest is not None and row.harvest.item_id == case_id(row.trace_id)
+            stored = self._store.find(self._dataset, case_id(row.trace_id)) if harvested else None
+            return decide_unflagged(review, row.harvest, stored)
+        if review.contradictions:
+            return decide_contradicted(review, row.harvest)
+        if not trace.question:
+            return Decision("conflict", message="the trace has no question that can be read")
+        case = self._case(row, review, trace, now)
+        if case is None:
+            return Decision("conflict", message="a golden item cannot hold its texts: too long, or damaged characters")
+        stored = self._store.find(self._dataset, case.item_id)
+        neighbour = None if stored else self._nearest(case)
+        decision = decide_flagged(case, row.harvest, stored, neighbour)
+        if decision.effect == "write":
+            self._built[row.trace_id] = case
+        return decision
+
+    def built(self, trace_id: str) -> GoldenItem:
+        """The item that is to be written, as the decision saw it."""
+        return self._built[trace_id]
+
+    def wrote(self, item: GoldenItem) -> None:
+        """What is written now is there for the reviews that follow in this run."""
+        self.active()[item.item_id] = item
+
+    def archived(self, item_id: str) -> None:
+        self.active().pop(item_id, None)
+
+    def active(self) -> dict[str, GoldenItem]:
+        """The dataset's items by id, read once a run."""
+        if self._active is None:
+            self._active = {item.item_id: item for item in self._store.active(self._dataset)}
+        return self._active
+
+    def _case(self, row: LiveReview, review: TypedReview, trace: TraceContent, now: datetime) -> GoldenItem | None:
+        context = json.dumps(trace.context, ensure_ascii=False) if trace.context else ""
+        redacted = self._redactor.redact([trace.question, *review.facts, context])
+        question, *facts, said = redacted.texts
+        source = Provenance(
+            trace_id=row.trace_id,
+            reviewers=tuple("a reviewer" if "@" in name else name for name in review.reviewers),
+            queue=row.queue_name,
+            gate=self._gate_of(row.trace_at),
+            harvested_at=now,
+            redacted=redacted.replaced,
+            context={"request": said} if said else {},
+        )
+        case = golden_case(question, facts, trace.tools, review, source)
+        try:
+            # Held against the same rules as an item that comes back from Langfuse: what cannot be read is not written.
+            return item_from_langfuse(item_to_langfuse(case))
+        except DatasetError:
+            return None
+
+    def _nearest(self, case: GoldenItem) -> Neighbour | None:
+        others = [item for item in self.active().values() if item.item_id != case.item_id]
+        likeness = self._likeness.questions(case.question, [item.question for item in others])
+        near = [
+            (alike, item) for alike, item in zip(likeness, others, strict=True) if alike >= self._settings.similarity
+        ]
+        if not near:
+            return None
+        alike, item = max(near, key=lambda pair: (pair[0], pair[1].item_id))
+        known = all(
+            any(self._likeness.facts(fact, other) >= self._settings.fact_similarity for other in item.response_facts)
+            for fact in case.response_facts
+        )
+        return Neighbour(item.item_id, alike, item.must_refuse == case.must_refuse, known)
+
+    def _gate_of(self, moment: datetime) -> str | None:
+        """The gate of the release that was in production then."""
+        if self._line is None:
+            self._line = self._releases.releases(_RELEASES)
+        for release in self._line:
+            if release.since <= moment and (release.until is None or moment < release.until):
+                return release.gate_id
+        return None
