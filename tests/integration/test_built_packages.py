@@ -29,7 +29,11 @@ def built(architecture: Architecture) -> Path:
 
 
 def layers(built: Path) -> dict[str, Path]:
-    return {"core": built / "CoreLayer", "evaluation": built / "EvaluationLayer"}
+    return {
+        "core": built / "CoreLayer",
+        "evaluation": built / "EvaluationLayer",
+        "harvest": built / "HarvestLayer",
+    }
 
 
 def distributions(layer: Path) -> dict[str, str]:
@@ -59,7 +63,7 @@ def test_all_machine_code_is_for_the_processor_that_was_asked_for(built: Path, a
     assert set(machines.values()) == {PROCESSORS[architecture]}, machines
 
 
-@pytest.mark.parametrize("layer", ["core", "evaluation"])
+@pytest.mark.parametrize("layer", ["core", "evaluation", "harvest"])
 def test_a_layer_has_its_content_under_python_once(built: Path, layer: str) -> None:
     folder = layers(built)[layer]
 
@@ -78,7 +82,7 @@ def test_our_package_is_in_the_core_layer_once_and_whole(built: Path) -> None:
     assert {path.relative_to(found[0]) for path in found[0].rglob("*") if path.is_file()} == files
 
 
-@pytest.mark.parametrize("layer", ["core", "evaluation"])
+@pytest.mark.parametrize("layer", ["core", "evaluation", "harvest"])
 def test_a_layer_holds_the_pinned_versions_and_nothing_that_came_along(built: Path, layer: str) -> None:
     assert distributions(layers(built)[layer]) == pinned(layer)
 

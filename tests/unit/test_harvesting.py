@@ -430,7 +430,7 @@ def test_a_run_that_lost_its_right_overwrites_nothing(loop: Loop) -> None:
     write = cases.write
 
     def slow(dataset: str, item: GoldenItem, source: str) -> None:
-        cases.write = write  # type: ignore[method-assign,assignment]
+        cases.write = write  # type: ignore[method-assign]
         loop.clock.advance(3600)
         loop.run()
         write(dataset, item, source)

@@ -156,14 +156,14 @@ def test_the_agents_roles_are_apart_and_trust_agentcore_of_this_account_only(tem
 def test_every_asynchronous_edge_has_a_dead_letter_queue(
     template: dict[str, Any], functions: dict[str, dict[str, Any]]
 ) -> None:
-    by_event = {"RetireCandidateFunction", "SweepRuntimesFunction"}
+    by_event = {"RetireCandidateFunction", "SweepRuntimesFunction", "HarvestReviewsFunction"}
     assert {n for n, f in functions.items() if "EventInvokeConfig" in f} == by_event
     machines = [r["Properties"] for r in template["Resources"].values() if r["Type"].endswith("::StateMachine")]
     edges = [e["Properties"] for machine in machines for e in machine["Events"].values()]
     edges += [template["Resources"]["NightlyGateRule"]["Properties"]["Target"]]
     edges += template["Resources"]["GateStoppedRule"]["Properties"]["Targets"]
     edges += [e["Properties"] for f in functions.values() for e in f.get("Events", {}).values()]
-    assert len(edges) == 6
+    assert len(edges) == 7
     for edge in edges:
         assert edge["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
         assert edge["RetryPolicy"]["MaximumRetryAttempts"] >= 3
@@ -197,6 +197,21 @@ def test_every_function_folder_is_deployed_under_its_own_name(functions: dict[st
 def test_only_the_scoring_function_carries_the_evaluation_layer(functions: dict[str, dict[str, Any]]) -> None:
     carrying = {n for n, f in functions.items() if {"Ref": "EvaluationLayer"} in f.get("Layers", [])}
     assert carrying == {"EvaluateShardFunction"}
+
+
+def test_only_the_harvest_carries_the_layer_that_finds_personal_data(functions: dict[str, dict[str, Any]]) -> None:
+    carrying = {n for n, f in functions.items() if {"Ref": "HarvestLayer"} in f.get("Layers", [])}
+    assert carrying == {"HarvestReviewsFunction"}
+
+
+def test_names_are_looked_for_at_comprehend_only_where_that_is_asked_for(
+    template: dict[str, Any], functions: dict[str, dict[str, Any]]
+) -> None:
+    allowed = [p["Fn::If"] for p in functions["HarvestReviewsFunction"]["Policies"] if "Fn::If" in p]
+    ((condition, policy, otherwise),) = allowed
+    assert (condition, otherwise) == ("NamesByComprehend", {"Ref": "AWS::NoValue"})
+    assert [s["Action"] for s in policy["Statement"]] == ["comprehend:DetectPiiEntities"]
+    assert template["Parameters"]["ComprehendNames"]["Default"] == "DISABLED"
 
 
 def test_every_push_of_our_repository_and_nothing_else_starts_a_gate(template: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ def replace_found(texts: Sequence[str], found: Sequence[Collection[Found]]) -> R
     for text, finds in zip(texts, found, strict=True):
         parts: list[str] = []
         end = 0
-        for find in without_overlaps(finds):
+        for find in without_overlaps(_outside_placeholders(text, finds)):
             value = (find.kind, _same(find.kind, text[find.start : find.end]))
             if value not in numbers:
                 taken[find.kind] += 1
@@ -65,6 +65,12 @@ def without_overlaps(finds: Collection[Found]) -> list[Found]:
         if all(find.end <= other.start or other.end <= find.start for other in chosen):
             chosen.append(find)
     return sorted(chosen, key=lambda f: f.start)
+
+
+def _outside_placeholders(text: str, finds: Collection[Found]) -> list[Found]:
+    """A placeholder is nothing that has to be replaced, also where a password would stand."""
+    standing = [match.span() for match in _PLACEHOLDER.finditer(text)]
+    return [f for f in finds if all(f.end <= start or end <= f.start for start, end in standing)]
 
 
 def _typed(texts: Sequence[str], kind: Kind) -> list[str]:
