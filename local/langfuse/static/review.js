@@ -288,4 +288,5 @@
   });
 
   activate(fieldsets.find((set) => !answered(set)) || fieldsets[0], false);
+  main.dataset.ready = "yes"; // from here on every key is heard
 })();
