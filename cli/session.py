@@ -12,6 +12,8 @@ from cli.target import Target, choose_target, stands_in
 
 if TYPE_CHECKING:
     from cli.facts import StackFacts
+    from cli.letters import Handover, LetterBox
+    from flywheel.domain.dead_letters import Addresses
     from flywheel.domain.golden import GoldenItem
     from flywheel.ports import (
         AgentInvoker,
@@ -154,6 +156,24 @@ class Session:
         from flywheel.adapters.stepfunctions import StepFunctionsCallbacks  # noqa: PLC0415 - boto3
 
         return StepFunctionsCallbacks.from_environment()
+
+    @cached_property
+    def letter_box(self) -> "LetterBox":
+        from cli.letters_aws import SqsLetterBox  # noqa: PLC0415 - boto3
+
+        return SqsLetterBox(f"flywheel-{self.facts.environment}-dead-letters")
+
+    @cached_property
+    def handover(self) -> "Handover":
+        from cli.letters_aws import AwsHandover  # noqa: PLC0415 - boto3
+
+        return AwsHandover(self.facts.event_bus)
+
+    @cached_property
+    def addresses(self) -> "Addresses":
+        from cli import letters_aws  # noqa: PLC0415 - boto3
+
+        return letters_aws.addresses(self.facts.stack, self.facts.event_bus)
 
     def langfuse_stands_in(self) -> bool:
         """Whether Langfuse is the stand-in of this machine, which has a page of its own for reviewers."""
