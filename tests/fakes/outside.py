@@ -6,7 +6,7 @@ from typing import Any
 
 from flywheel.domain.golden import GoldenItem
 from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, TransientError
-from flywheel.ports import DatasetSnapshot, Image
+from flywheel.ports import Attempt, DatasetSnapshot, Image
 from tests.fakes.clock import NOON
 
 
@@ -92,6 +92,20 @@ class RecordingBus:
         return [detail_type for detail_type, _ in self.events]
 
 
+class RecordingLetters:
+    """The dead-letter queue, as far as it takes events that the bus did not."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[str, Mapping[str, Any]]] = []
+        self.failures = 0
+
+    def keep(self, detail_type: str, detail: Mapping[str, Any]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise TransientError("the queue does not answer")
+        self.letters.append((detail_type, detail))
+
+
 class RecordingNotifier:
     def __init__(self) -> None:
         self.letters: list[tuple[str, str]] = []
@@ -101,13 +115,24 @@ class RecordingNotifier:
 
 
 class InMemoryOnce:
+    """`under_way`: keys that another call is at."""
+
     def __init__(self) -> None:
         self.done: set[str] = set()
+        self.under_way: set[str] = set()
 
     def run(self, key: str, effect: Callable[[], None]) -> None:
-        if key not in self.done:
-            effect()
-            self.done.add(key)
+        if self.attempt(key, effect) == "under_way":
+            raise TransientError(f"another call is at {key}")
+
+    def attempt(self, key: str, effect: Callable[[], None]) -> Attempt:
+        if key in self.done:
+            return "before"
+        if key in self.under_way:
+            return "under_way"
+        effect()
+        self.done.add(key)
+        return "done"
 
 
 class RecordingCallbacks:

@@ -12,7 +12,7 @@ from flywheel.adapters.dynamodb_live import DynamoDbLiveLedger
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.dynamodb_reviews import DynamoDbReviews
 from flywheel.adapters.idempotency import PowertoolsOnce
-from flywheel.errors import FlywheelError
+from flywheel.errors import FlywheelError, TransientError
 from flywheel.evaluation.ports import JudgementStore
 from flywheel.ports import GateStore, LiveLedger, ReleaseStore, ReviewLedger
 from local.stack import StackInfo
@@ -129,3 +129,23 @@ def test_an_effect_happens_once_for_a_key_and_again_after_it_failed(idempotency_
         PowertoolsOnce.from_table(idempotency_table).run("gate/event", lambda: done.append("event"))
     PowertoolsOnce.from_table(idempotency_table).run("gate/notification", lambda: done.append("notification"))
     assert done == ["tried", "event", "notification"]
+
+
+@pytest.mark.filterwarnings("ignore:Couldn't determine the remaining time left:UserWarning")
+def test_an_attempt_says_whether_it_was_now_before_or_is_under_way(idempotency_table: str) -> None:
+    inner: list[str] = []
+
+    def effect() -> None:
+        inner.append(PowertoolsOnce.from_table(idempotency_table).attempt("gate/event", lambda: None))
+
+    once = PowertoolsOnce.from_table(idempotency_table)
+    assert once.attempt("gate/event", effect) == "done"
+    assert inner == ["under_way"]
+    assert once.attempt("gate/event", effect) == "before"
+
+
+def test_an_attempt_at_a_table_that_is_not_there_does_nothing(aws: StackInfo) -> None:
+    done: list[str] = []
+    with pytest.raises(TransientError):
+        PowertoolsOnce.from_table(f"nowhere-{uuid4().hex[:8]}").attempt("k", lambda: done.append("done"))
+    assert done == []

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE = "flywheel"
+_PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 4})
 
 
 class EventBridgeBus:
@@ -25,8 +26,8 @@ class EventBridgeBus:
         self._bus = bus
 
     @classmethod
-    def from_bus(cls, bus: str) -> Self:
-        return cls(boto3.client("events", config=Config(retries={"mode": "standard", "total_max_attempts": 4})), bus)
+    def from_bus(cls, bus: str, config: Config = _PATIENT) -> Self:
+        return cls(boto3.client("events", config=config), bus)
 
     def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
         """Put one event.

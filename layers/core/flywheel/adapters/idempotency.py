@@ -1,7 +1,7 @@
 """An effect that must happen once -> Powertools idempotency on its own table."""
 
 from collections.abc import Callable
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from aws_lambda_powertools.utilities.idempotency import (
     BasePersistenceLayer,
@@ -14,8 +14,12 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyPersistenceLayerError,
 )
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
 
 from flywheel.errors import TransientError
+
+if TYPE_CHECKING:
+    from flywheel.ports import Attempt
 
 # Far beyond the longest time after which a trigger can still be delivered again.
 _REMEMBERED_S = 30 * 24 * 3600
@@ -31,8 +35,8 @@ class PowertoolsOnce:
         )
 
     @classmethod
-    def from_table(cls, name: str) -> Self:
-        return cls(DynamoDBPersistenceLayer(table_name=name))
+    def from_table(cls, name: str, config: Config | None = None) -> Self:
+        return cls(DynamoDBPersistenceLayer(table_name=name, boto_config=config))
 
     def register(self, context: LambdaContext) -> None:
         """Tell how long this call may run: after that, another may take over what it left unfinished."""
@@ -44,9 +48,20 @@ class PowertoolsOnce:
         Raises:
             TransientError: another call is at it just now, or the table does not answer.
         """
+        if self.attempt(key, effect) == "under_way":
+            raise TransientError(f"idempotency of {key}: another call is at it")
+
+    def attempt(self, key: str, effect: Callable[[], None]) -> "Attempt":
+        """Carry the effect out unless it was, or is being, carried out under this key.
+
+        Raises:
+            TransientError: the table does not answer.
+        """
+        done: list[str] = []
 
         def carry_out(*, what: dict[str, str]) -> dict[str, str]:
             effect()
+            done.append(key)
             return what
 
         guarded = idempotent_function(
@@ -58,5 +73,8 @@ class PowertoolsOnce:
         )
         try:
             guarded(what={"key": key})
-        except (IdempotencyAlreadyInProgressError, IdempotencyPersistenceLayerError) as error:
+        except IdempotencyAlreadyInProgressError:
+            return "under_way"
+        except IdempotencyPersistenceLayerError as error:
             raise TransientError(f"idempotency of {key}: {error}") from error
+        return "done" if done else "before"

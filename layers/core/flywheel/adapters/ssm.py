@@ -11,6 +11,8 @@ from flywheel.errors import NotFoundError
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
+_PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 5})
+
 
 class SsmSettings:
     """The parameters below one prefix; SecureStrings come decrypted. Values are never logged."""
@@ -20,8 +22,8 @@ class SsmSettings:
         self._prefix = prefix.rstrip("/")
 
     @classmethod
-    def from_prefix(cls, prefix: str) -> Self:
-        return cls(boto3.client("ssm", config=Config(retries={"mode": "standard", "total_max_attempts": 5})), prefix)
+    def from_prefix(cls, prefix: str, config: Config = _PATIENT) -> Self:
+        return cls(boto3.client("ssm", config=config), prefix)
 
     def text(self, name: str) -> str | None:
         path = f"{self._prefix}/{name}"

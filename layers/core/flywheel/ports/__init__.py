@@ -6,6 +6,7 @@ can happen.
 
 from flywheel.ports.live import LiveLedger
 from flywheel.ports.outside import (
+    Attempt,
     Callbacks,
     Clock,
     DatasetSnapshot,
@@ -46,6 +47,7 @@ from flywheel.ports.state import (
 __all__ = [
     "AgentInvoker",
     "AgentReply",
+    "Attempt",
     "Callbacks",
     "Claim",
     "Clock",

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from flywheel.domain.golden import GoldenItem
+
+# What became of an effect: carried out now, at an earlier time, or by another call that is at it just now.
+type Attempt = Literal["done", "before", "under_way"]
 
 
 class Clock(Protocol):
@@ -87,6 +90,14 @@ class EventBus(Protocol):
 
 
 class Once(Protocol):
+    def attempt(self, key: str, effect: Callable[[], None]) -> Attempt:
+        """Carry the effect out unless it was, or is being, carried out under this key.
+
+        Raises:
+            TransientError: it is not known whether it was: nothing was done; or the effect is done and not on record.
+        """
+        ...
+
     def run(self, key: str, effect: Callable[[], None]) -> None:
         """Carry the effect out unless it was carried out under this key before."""
         ...
