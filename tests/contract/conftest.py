@@ -10,6 +10,11 @@ REPLAY = Path("recorded") / "replay.py"
 RECORDING = Path("recorded") / "langfuse-4.16.0.jsonl"
 
 
+# What the template's Globals give every function; Powertools reads it when an entry is imported.
+os.environ.setdefault("POWERTOOLS_METRICS_NAMESPACE", "flywheel")
+os.environ.setdefault("POWERTOOLS_SERVICE_NAME", "test")
+
+
 def contract_folder() -> Path:
     """The folder that CONTRACT names.
 

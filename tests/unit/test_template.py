@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from cfnlint.decode import decode
 
+from flywheel.receiving import STATUS
+
 ROOT = Path(__file__).parents[2]
 # Account-wide by nature; creating a runtime is limited by the tag that it must get.
 ACTIONS_WITHOUT_RESOURCES = {
@@ -273,6 +275,8 @@ def test_alarms_look_at_metrics_of_this_stack_and_tell_somebody(template: dict[s
     alarms = {n: r["Properties"] for n, r in template["Resources"].items() if r["Type"] == "AWS::CloudWatch::Alarm"}
     metrics = template["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
     sources = "".join(path.read_text() for path in (ROOT / "functions").glob("*/app.py"))
+    assert 'add_metric(f"Deliveries{answer.outcome}"' in sources
+    sources += "".join(f'add_metric("Deliveries{outcome}"' for outcome in STATUS)
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [{"Ref": "NotificationTopic"}], name
         assert alarm["TreatMissingData"] == "notBreaching", name

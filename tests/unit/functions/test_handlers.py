@@ -26,6 +26,7 @@ FUNCTIONS = [
     "retire_candidate",
     "publish_verdict",
     "sweep_runtimes",
+    "langfuse_webhook",
 ]
 
 
