@@ -9,7 +9,7 @@ import pytest
 from flywheel.domain.candidate import Candidate
 from flywheel.domain.traffic_results import load_part
 from flywheel.errors import InvalidRequestError, NotFoundError, TransientError
-from flywheel.ports import AgentReply, Head, InvocationFailure, Release
+from flywheel.ports import AgentReply, Head, InvocationFailure, ObjectStore, Release
 from flywheel.traffic import identity
 from flywheel.traffic.messages import PartPointer, PlanTraffic, TrafficRequest
 from flywheel.traffic.plan import TrafficPlan, TrafficPlanner, read_plan
@@ -42,12 +42,18 @@ class Releases:
 
 
 class World:
-    def __init__(self, *, empty: bool = False, **settings: Any) -> None:
+    """`store`: where plans go; in memory, and `self.store`, unless it is given."""
+
+    def __init__(self, *, empty: bool = False, store: ObjectStore | None = None, **settings: Any) -> None:
         self.store, self.clock = InMemoryObjects(), FixedClock()
         self.parameters = InMemorySettings(traffic=json.dumps(SETTINGS | settings))
         self.agents = ScriptedAgents(lambda _: said("A trace is a request."))
         self.planner = TrafficPlanner(
-            "dev", production=Releases(empty=empty), parameters=self.parameters, store=self.store, clock=self.clock
+            "dev",
+            production=Releases(empty=empty),
+            parameters=self.parameters,
+            store=store or self.store,
+            clock=self.clock,
         )
         self.worker = PartWorker(self.store, self.start, self.clock, note_every_s=0.05)
 
