@@ -51,6 +51,7 @@ class StackFacts:
     live_queue: str = _LIVE_QUEUE
     wave_pairs: int = _WAVE_PAIRS
     traffic_machine: str | None = None
+    stand_ins: str = ""
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Self:
@@ -69,6 +70,7 @@ class StackFacts:
             review_queue=parameters.get("ReviewQueueName") or _REVIEW_QUEUE,
             live_queue=parameters.get("LiveQueueName") or _LIVE_QUEUE,
             wave_pairs=int(parameters.get("WavePairs") or _WAVE_PAIRS),
+            stand_ins=parameters.get("StandIns") or "",
             traffic_machine=outputs.get("TrafficStateMachineArn") or None,
         )
 

@@ -123,6 +123,7 @@ def run_here(
         parameters=session.settings,
         store=session.objects,
         clock=session.clock,
+        stand_ins=session.facts.stand_ins,
     )
     request = PlanTraffic(
         action="plan", event=TrafficRequest(run_id=run_id, settings=typed), execution_arn=f"cli:{session.identity()}"

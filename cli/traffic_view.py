@@ -14,9 +14,9 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 _NOTHING = "\N{EN DASH}"
 
 
-def bars(values: list[int | None]) -> str:
-    """One character a value, the tallest for the largest; a blank where there is none."""
-    top = max((value for value in values if value), default=0)
+def bars(values: list[int | None], top: int | None = None) -> str:
+    """One character a value, the tallest for `top`, else for the largest; a blank where there is none."""
+    top = max((value for value in values if value), default=0) if top is None else top
     if not top:
         return " " * len(values)
     return "".join(
@@ -35,8 +35,8 @@ def print_report(console: Console, report: TrafficReport) -> None:
     if report.latency is not None:
         top = max(one.p95_ms or 0 for one in report.moments)
         end = report.moments[-1].to_s
-        console.print(Text(f"p50         {bars([one.p50_ms for one in report.moments])}"))
-        console.print(Text(f"p95         {bars([one.p95_ms for one in report.moments])}  at most {seconds(top)}"))
+        console.print(Text(f"p50         {bars([one.p50_ms for one in report.moments], top)}"))
+        console.print(Text(f"p95         {bars([one.p95_ms for one in report.moments], top)}  at most {seconds(top)}"))
         console.print(Text(f"turns       {bars([one.turns or None for one in report.moments])}  in {end:.0f} s"))
         console.print(Text(f"measured from the {report.measured_from}"))
     for line in remarks(report):
@@ -77,6 +77,9 @@ def personas(report: TrafficReport) -> Table:
 def remarks(report: TrafficReport) -> list[str]:
     """What a reader must know beside the figures."""
     said = []
+    if report.facts.stand_ins:
+        names = ", ".join(showable(name) for name in report.facts.stand_ins)
+        said.append(f"stood in for a real service: {names}; no figure here is one of AWS, Langfuse or a language model")
     stopped = [name for name in report.stopped_by if name != "finished"]
     if stopped:
         words = {
@@ -108,9 +111,9 @@ def write_page(report: TrafficReport, folder: Path) -> Path:
 def runs_table(reports: list[TrafficReport | str]) -> Table:
     """Runs, the newest first; a run without a report is only its id."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("run", "load"):
-        table.add_column(name)
-    for name in ("turns", "success", "p95", "harmful answered", "cost"):
+    table.add_column("run", no_wrap=True)
+    table.add_column("load", no_wrap=True)
+    for name in ("turns", "success", "p95", "harm", "cost"):
         table.add_column(name, justify="right")
     for one in reports:
         if isinstance(one, str):
@@ -118,6 +121,13 @@ def runs_table(reports: list[TrafficReport | str]) -> Table:
             continue
         share = _NOTHING if one.success_rate is None else f"{100 * one.success_rate:.1f} %"
         p95 = _NOTHING if one.latency is None else seconds(one.latency.p95_ms)
-        cells = [one.facts.run_id, one.facts.profile, str(one.turns), share, p95, str(one.harmful_answered)]
-        table.add_row(*cells, f"${one.cost_usd:.4f}")
+        cells = [
+            one.facts.run_id,
+            one.facts.profile.split(" a minute")[0],
+            str(one.turns),
+            share,
+            p95,
+            str(one.harmful_answered),
+        ]
+        table.add_row(*cells, f"${one.cost_usd:.2f}")
     return table

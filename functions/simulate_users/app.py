@@ -40,6 +40,7 @@ class Settings(BaseModel):
     settings_prefix: str
     production_runtime_name: str
     production_endpoint_name: str
+    stand_ins: str = ""  # what stands in for a real service, comma-separated; empty on AWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ def make_parts(settings: Settings) -> Parts:
             parameters=SsmSettings.from_prefix(settings.settings_prefix),
             store=store,
             clock=SystemClock(),
+            stand_ins=settings.stand_ins,
         ),
         store=store,
         invoker=lambda timeout_s, at_once: AgentCoreInvoker.from_environment(timeout_s=timeout_s, concurrency=at_once),

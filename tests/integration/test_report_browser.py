@@ -1,19 +1,35 @@
 """The report in a real Chromium: no script, no request, no sideways scrolling, folds and print work."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from flywheel.domain.traffic_report import TrafficReport, build_report
 from flywheel.report import render_html
+from flywheel.report.traffic_page import render_traffic
 from tests import report_samples
 from tests.browser import FLAGS, find_chromium
+from tests.unit.domain.test_traffic_report import FACTS, part, turn
 
 pytestmark = pytest.mark.browser
 
 PHONE, DESK = (390, 844), (1280, 900)
 NAMES = sorted(report_samples.SAMPLES)
+
+
+def traffic_report() -> TrafficReport:
+    """A run of three minutes: slow at the end, with errors, and a persona whose name is as long as they may be."""
+    rows = [
+        turn(n, 200 + n * 40, persona="a" * 40 if n % 3 else "ada", outcome="errored" if n % 9 == 0 else "answered")
+        for n in range(60)
+    ]
+    facts = replace(FACTS, failure="States.Timeout", stand_ins=("AgentCore", "model"), parts=2)
+    return build_report(
+        facts, [part(0, *[replace(one, error="timeout") if one.outcome == "errored" else one for one in rows])]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +51,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reports")
     for name, sample in report_samples.SAMPLES.items():
         (folder / f"{name}.html").write_text(render_html(sample()), "utf-8")
+    (folder / "traffic.html").write_text(render_traffic(traffic_report()), "utf-8")
     return folder
 
 
@@ -76,7 +93,7 @@ def open_page(browser: Browser, pages: Path) -> Iterator[OpenPage]:
         page.close()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "traffic"])
 def test_the_page_asks_for_nothing_and_complains_about_nothing(open_page: OpenPage, name: str) -> None:
     opened = open_page(name)
     opened.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
@@ -85,7 +102,7 @@ def test_the_page_asks_for_nothing_and_complains_about_nothing(open_page: OpenPa
     assert opened.complaints == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "traffic"])
 def test_the_page_is_never_wider_than_the_screen(open_page: OpenPage, name: str) -> None:
     opened = open_page(name, PHONE)
     opened.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")

@@ -1,6 +1,7 @@
 """`flywheel traffic ...` against doubles."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,12 @@ def test_the_table_says_what_happened(session: DoubleSession) -> None:
     assert done.exit_code == 0
     for word in ("latency", "p95", "success      100.0 %", "turned away", "intended arrival", "build/traffic/t-"):
         assert word in done.stdout, done.stdout
+
+
+def test_what_stood_in_for_a_real_service_is_said(session: DoubleSession) -> None:
+    session.__dict__["facts"] = replace(FACTS, stand_ins="AgentCore, model")
+    done = run(session, "traffic", "run", *FAST)
+    assert "stood in for a real service: AgentCore, model" in done.stdout
 
 
 def test_limits_decide_the_exit_code(session: DoubleSession) -> None:

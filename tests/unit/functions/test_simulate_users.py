@@ -153,4 +153,5 @@ def test_a_malformed_message_is_refused_before_anything_is_done(app: ModuleType,
 def test_every_missing_variable_is_named_at_once(app: ModuleType) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         from_env(app.Settings, {})
-    assert str(caught.value).count("Field required") == len(app.Settings.model_fields)
+    required = [field for field in app.Settings.model_fields.values() if field.is_required()]
+    assert str(caught.value).count("Field required") == len(required) > 5

@@ -12,7 +12,7 @@ def test_the_page_has_the_plot_and_the_figures() -> None:
     page = render_traffic(build_report(FACTS, [part(0, *rows)]))
     assert FACTS.run_id in page
     assert "http_500" in page
-    assert page.count("<svg") == 1
+    assert page.count("<svg") == 5  # the plot, and its key of four
     assert "intended arrival" in page
     for word in ("<script", "http://", "https://", "src="):
         assert word not in page
@@ -29,6 +29,12 @@ def test_a_run_without_a_turn_has_a_page_without_a_plot() -> None:
     report = build_report(FACTS, [])
     assert time_plot(report) is None
     assert "Nothing was sent." in render_traffic(report)
+
+
+def test_what_stood_in_for_a_real_service_is_said() -> None:
+    page = render_traffic(build_report(replace(FACTS, stand_ins=("AgentCore", "model")), []))
+    assert "Not everything here was real" in page
+    assert "Not everything here was real" not in render_traffic(build_report(FACTS, []))
 
 
 def test_whatever_a_name_holds_it_is_escaped() -> None:

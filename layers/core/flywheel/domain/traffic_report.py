@@ -59,7 +59,7 @@ class OfPersona:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What a run was, beside its results. `profile` is in words."""
+    """What a run was, beside its results. `profile` is in words; `stand_ins`: what stood in for a real service."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
@@ -72,6 +72,7 @@ class RunFacts:
     parts: int
     candidate_id: str = ""
     failure: str = ""
+    stand_ins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

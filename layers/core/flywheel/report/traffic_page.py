@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from flywheel.domain.traffic_report import TrafficReport
-from flywheel.report.plots import LEFT, RIGHT, seconds
+from flywheel.report.plots import RIGHT, seconds
 from flywheel.report.render import page_environment
 from flywheel.report.scales import Scale, nice_ticks
 
 _TOP, _ZERO = 14.0, 150.0
+_FIRST = 52.0  # what is left of it names the lines of the grid
 _COUNTS_TOP, _COUNTS_ZERO = 178.0, 218.0
 
 
@@ -41,7 +42,7 @@ def time_plot(report: TrafficReport) -> TimePlot | None:
     end = moments[-1].to_s
     top = max([1, *(one.p95_ms or 0 for one in moments)])
     most = max(one.turns for one in moments)
-    x, y = Scale(end, LEFT, RIGHT), Scale(top * 1.05, _ZERO, _TOP)
+    x, y = Scale(end, _FIRST, RIGHT), Scale(top * 1.05, _ZERO, _TOP)
     tall = Scale(most, 0.0, _COUNTS_ZERO - _COUNTS_TOP)
     boxes, errored = [], []
     for one in moments:
@@ -78,6 +79,6 @@ def _path(points: list[tuple[float, float | None]]) -> str:
             drawing = False
             continue
         # A point alone is drawn as a short stroke.
-        parts.append(f"L{at} {value}" if drawing else f"M{at} {value}h.1")
+        parts.append(f"L{at} {value}" if drawing else f"M{at} {value}h1.5")
         drawing = True
     return "".join(parts)

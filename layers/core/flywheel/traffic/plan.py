@@ -40,6 +40,7 @@ class TrafficPlan(BaseModel):
     runtime_id: str
     candidate_id: str
     model_id: str
+    stand_ins: list[str] = []
 
     def checked_settings(self) -> TrafficSettings:
         return parse_settings(self.settings)
@@ -56,6 +57,7 @@ class TrafficPlan(BaseModel):
             parts=settings.parts,
             candidate_id=self.candidate_id,
             failure=failure,
+            stand_ins=tuple(self.stand_ins),
         )
 
 
@@ -102,9 +104,18 @@ class Planned:
 
 class TrafficPlanner:
     def __init__(
-        self, environment: str, *, production: ProductionHead, parameters: Settings, store: ObjectStore, clock: Clock
+        self,
+        environment: str,
+        *,
+        production: ProductionHead,
+        parameters: Settings,
+        store: ObjectStore,
+        clock: Clock,
+        stand_ins: str = "",
     ) -> None:
+        """`stand_ins`: what stands in for a real service here, comma-separated; reports say so."""
         self._environment = environment
+        self._stand_ins = [name.strip() for name in stand_ins.split(",") if name.strip()]
         self._production = production
         self._parameters = parameters
         self._store = store
@@ -135,6 +146,7 @@ class TrafficPlanner:
             runtime_id=release.runtime_id,
             candidate_id=release.candidate.candidate_id,
             model_id=release.candidate.model_id,
+            stand_ins=self._stand_ins,
         )
         if not self._store.create(identity.plan_key(run_id), plan.model_dump_json(indent=1).encode()):
             plan = read_plan(self._store, run_id)
