@@ -1,19 +1,16 @@
 """A decided gate -> the answers that decided it wait in an annotation queue, each once, whatever is repeated."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 
 from flywheel.domain.annotation import Annotation
 from flywheel.domain.plan import GatePlan
-from flywheel.domain.review_choice import ReviewTask, choose_answers
+from flywheel.domain.review_choice import choose_answers
 from flywheel.domain.verdict import Verdict
-from flywheel.errors import ConflictError, FlywheelError, InvalidRequestError, TransientError
+from flywheel.errors import FlywheelError, InvalidRequestError
 from flywheel.evidence import GateEvidence
-from flywheel.ports import Clock, Queue, ReviewLedger, ReviewQueue
-
-# A claim outlives every attempt to queue its trace: who takes it over is not overtaken by a late attempt.
-_CLAIM_BEYOND = timedelta(seconds=60)
-_ASIDE_S = 1.0
+from flywheel.ports import Clock, ReviewLedger, ReviewQueue
+from flywheel.queueing import GateRight, Place, Queueing
 
 
 class Annotator:
@@ -34,7 +31,7 @@ class Annotator:
         self._queue = queue
         self._ledger = ledger
         self._clock = clock
-        self._sleep = sleep
+        self._queueing = Queueing(queue, clock, sleep)
 
     def annotate_if_asked(self, gate_id: str, *, deadline_s: float) -> Annotation | None:
         """After a decision: queue when the gate was started with `annotate` and did not pass; None: nothing to do.
@@ -82,30 +79,12 @@ class Annotator:
         else:
             end = self._clock.now() + timedelta(seconds=deadline_s)
             queue = self._queue.ensure(self._queue_name, deadline_s=deadline_s)
-            left: Sequence[ReviewTask] = tasks
-            while left := [task for task in left if not self._queued(plan.gate_id, queue, task, end)]:
-                if self._clock.now() + timedelta(seconds=_ASIDE_S) >= end:
-                    raise TransientError(f"{len(left)} answers are being queued by somebody else")
-                self._sleep(_ASIDE_S)
+            places = [
+                Place(queue.queue_id, task.trace_id, GateRight(self._ledger, plan.gate_id, task.trace_id))
+                for task in tasks
+            ]
+            self._queueing.queue_all(places, end=end)
             said = f"{len(tasks)} answers wait for review in {queue.name!r}"
             done = Annotation("queued", said, queue.queue_id, queue.name, queue.url, tasks)
         self._evidence.write_annotation(plan.gate_id, done)
         return done
-
-    def _queued(self, gate_id: str, queue: Queue, task: ReviewTask, end: datetime) -> bool:
-        """Queue one trace unless it is; False: somebody else is at it."""
-        now = self._clock.now()
-        try:
-            claim = self._ledger.claim(gate_id, task.trace_id, now=now, until=end + _CLAIM_BEYOND)
-        except ConflictError:
-            return False
-        if claim is None:
-            return True
-        left_s = max(0.1, (end - now).total_seconds())
-        try:
-            self._queue.add(queue.queue_id, task.trace_id, tried_since=claim.tried_since, deadline_s=left_s)
-        except FlywheelError:
-            self._ledger.let_go(gate_id, task.trace_id, now=self._clock.now())
-            raise
-        self._ledger.settle(gate_id, task.trace_id, now=self._clock.now())
-        return True

@@ -205,7 +205,7 @@ class Table:
         sk: str,
         expression: str,
         *,
-        when: str,
+        when: str | None,
         values: Mapping[str, Any],
         names: Mapping[str, str] | None = None,
     ) -> Item:
@@ -214,7 +214,7 @@ class Table:
                 "TableName": self._name,
                 "Key": _key(pk, sk),
                 "UpdateExpression": expression,
-                "ConditionExpression": when,
+                **({"ConditionExpression": when} if when else {}),
                 **_placeholders(values, names),
             }
         }

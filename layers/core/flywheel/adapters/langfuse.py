@@ -32,6 +32,10 @@ class LangfuseAccessError(AccessDeniedError):
     """Langfuse answered 401 or 403."""
 
 
+class LangfuseTooMuchError(InvalidRequestError):
+    """Langfuse answered 422: the query took too long or its answer is too large. A narrower one may do."""
+
+
 @dataclass(frozen=True, slots=True)
 class LangfuseCredentials:
     """One project of one Langfuse. The secret key never shows in a repr.
@@ -227,6 +231,8 @@ def _refusal(method: str, path: str, reply: Reply, host: str) -> Exception:
             return NotFoundError(said)
         case HTTPStatus.CONFLICT:
             return ConflictError(said)
+        case HTTPStatus.UNPROCESSABLE_ENTITY:
+            return LangfuseTooMuchError(said)
         case _:
             return InvalidRequestError(said)
 

@@ -32,6 +32,7 @@ from flywheel.ports.runtimes import (
     RuntimeSpec,
     RuntimeStatus,
 )
+from flywheel.ports.sampling import Alert, Closed, DayTotals, Progress, SamplingStore, TraceSource
 from flywheel.ports.state import (
     GateArm,
     GateRow,
@@ -47,12 +48,15 @@ from flywheel.ports.state import (
 __all__ = [
     "AgentInvoker",
     "AgentReply",
+    "Alert",
     "Attempt",
     "Callbacks",
     "Claim",
     "Clock",
+    "Closed",
     "DatasetSnapshot",
     "DatasetStore",
+    "DayTotals",
     "Endpoint",
     "EventBus",
     "GateArm",
@@ -68,6 +72,7 @@ __all__ = [
     "Notifier",
     "ObjectStore",
     "Once",
+    "Progress",
     "Promotion",
     "PromptStore",
     "Queue",
@@ -79,7 +84,9 @@ __all__ = [
     "RuntimeControl",
     "RuntimeSpec",
     "RuntimeStatus",
+    "SamplingStore",
     "ScoreStore",
     "Settings",
     "Settlement",
+    "TraceSource",
 ]

@@ -1,0 +1,98 @@
+"""A window of production -> a draw: read in the fewest requests, within the time that is left."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from flywheel.domain.likeness import GoldenQuestions
+from flywheel.domain.live_draw import Drawn, draw, shortlist
+from flywheel.domain.live_trace import TraceHead, Window, once
+from flywheel.domain.risk import usual_latency_s
+from flywheel.domain.sampling_settings import SamplingSettings
+from flywheel.errors import NotFoundError
+from flywheel.live_draws import DrawnTrace, marks
+from flywheel.ports import Clock, DatasetStore, TraceSource
+
+
+class TimeIsOverError(Exception):
+    """There was no time to read the whole window."""
+
+
+class Seen(NamedTuple):
+    """Traces of a window that no earlier one has seen, and the marks of all, with their times (seconds since 1970)."""
+
+    heads: list[TraceHead]
+    marks: dict[bytes, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Reads and draws. `settings`: as they are now; `key`: secret and the same for ever."""
+
+    source: TraceSource
+    datasets: DatasetStore
+    dataset: str
+    clock: Clock
+    settings: SamplingSettings
+    key: bytes
+    default_queue: str
+
+    def read(self, window: Window, before: Mapping[bytes, int], *, stop: datetime) -> Seen:
+        """Heads of a window, each once, without those seen `before`.
+
+        Raises:
+            TimeIsOverError: `stop` came before the last page.
+        """
+        pages: list[TraceHead] = []
+        for page in self.source.heads(window):
+            pages.extend(page)
+            if self.clock.now() >= stop:
+                raise TimeIsOverError
+        heads = once(pages)
+        marked = marks(heads.values())
+        fresh = [head for trace, head in heads.items() if marked[trace] not in before]
+        return Seen(fresh, {marked[trace]: max(0, int(head.at.timestamp())) for trace, head in heads.items()})
+
+    def eligible(self, heads: Collection[TraceHead]) -> list[TraceHead]:
+        return [head for head in heads if self.settings.include_synthetic or not head.synthetic]
+
+    def draw(
+        self, window: Window, heads: list[TraceHead], budget: int, *, more: tuple[str, ...] = ()
+    ) -> tuple[DrawnTrace, ...]:
+        """At most `budget` of these traces; `more`: reasons that all of them have."""
+        if budget < 1 or not heads:
+            return ()
+        failing = self.source.failing(Window(window.since, window.until + timedelta(seconds=1)))
+        listed = shortlist(heads, failing, self.settings, self.key, max(self.settings.shortlist, budget))
+        chosen = [one.head for one in listed]
+        drawn = draw(
+            listed,
+            budget,
+            self.key,
+            self.settings,
+            usual_s=usual_latency_s(heads),
+            failing=failing,
+            texts=self.source.texts(chosen),
+            scores=self.source.scores([head.trace_id for head in chosen]),
+            golden=self._golden(),
+        )
+        return tuple(self._drawn(one, more) for one in drawn)
+
+    def _golden(self) -> GoldenQuestions:
+        try:
+            return GoldenQuestions(self.datasets.snapshot(self.dataset).items)
+        except NotFoundError:
+            return GoldenQuestions(())
+
+    def _drawn(self, one: Drawn, more: tuple[str, ...]) -> DrawnTrace:
+        reasons = (*more, *one.reasons)
+        return DrawnTrace(
+            trace_id=one.head.trace_id,
+            trace_at=one.head.at,
+            inclusion_probability=one.inclusion_probability,
+            risk=one.risk,
+            stratum=one.stratum,
+            reasons=reasons,
+            queue_name=self.settings.queue_name(self.default_queue, one.stratum, reasons),
+        )
