@@ -11,15 +11,17 @@ from flywheel.adapters.dynamodb_judgements import DynamoDbJudgements
 from flywheel.adapters.dynamodb_live import DynamoDbLiveLedger
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.dynamodb_reviews import DynamoDbReviews
+from flywheel.adapters.dynamodb_sampling import DynamoDbSampling
 from flywheel.adapters.idempotency import PowertoolsOnce
 from flywheel.errors import FlywheelError, TransientError
 from flywheel.evaluation.ports import JudgementStore
-from flywheel.ports import GateStore, LiveLedger, ReleaseStore, ReviewLedger
+from flywheel.ports import GateStore, LiveLedger, ReleaseStore, ReviewLedger, SamplingStore
 from local.stack import StackInfo
 from tests.fakes.contracts import GateStoreContract, ReleaseStoreContract
 from tests.fakes.judgements import HOUR_AGO, JUDGEMENT, LATER, JudgementStoreContract
 from tests.fakes.live import LiveLedgerContract
 from tests.fakes.review_contracts import ReviewLedgerContract
+from tests.fakes.sampling import SamplingStoreContract
 
 
 @pytest.fixture
@@ -55,6 +57,12 @@ class TestDynamoDbLiveLedger(LiveLedgerContract):
     @pytest.fixture
     def live(self, table: str) -> LiveLedger:
         return DynamoDbLiveLedger.from_table(table)
+
+
+class TestDynamoDbSampling(SamplingStoreContract):
+    @pytest.fixture
+    def store(self, table: str) -> SamplingStore:
+        return DynamoDbSampling.from_table(table, "dev")
 
 
 class TestDynamoDbReleases(ReleaseStoreContract):

@@ -13,6 +13,7 @@ from flywheel.ports import (
     ReleaseStore,
     ReviewLedger,
     RuntimeControl,
+    SamplingStore,
     Settings,
 )
 from tests.fakes.contracts import (
@@ -30,6 +31,7 @@ from tests.fakes.outside import InMemoryImages, InMemorySettings
 from tests.fakes.review_contracts import ReviewLedgerContract, ReviewQueueContract
 from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
 from tests.fakes.runtimes import InMemoryRuntimes
+from tests.fakes.sampling import InMemorySampling, SamplingStoreContract
 from tests.fakes.state import InMemoryGates, InMemoryReleases
 from tests.fakes.world import DIGEST
 
@@ -92,6 +94,12 @@ class TestInMemoryLiveLedger(LiveLedgerContract):
     @pytest.fixture
     def live(self) -> LiveLedger:
         return InMemoryLiveLedger()
+
+
+class TestInMemorySampling(SamplingStoreContract):
+    @pytest.fixture
+    def store(self) -> SamplingStore:
+        return InMemorySampling()
 
 
 class TestInMemoryReviewLedger(ReviewLedgerContract):

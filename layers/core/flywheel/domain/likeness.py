@@ -13,26 +13,7 @@ from flywheel.domain.refusal import words
 
 _SHORTEST_WORD = 3
 # What says nothing about what is asked.
-_EVERYWHERE = frozenset(
-    (
-        "the",
-        "and",
-        "for",
-        "how",
-        "can",
-        "does",
-        "what",
-        "with",
-        "you",
-        "are",
-        "that",
-        "this",
-        "die",
-        "der",
-        "das",
-        "und",
-    )
-)
+_EVERYWHERE = frozenset(words("the and for how can does what with you are that this die der das und ist wie was ein"))
 
 
 @dataclass(frozen=True, slots=True)
