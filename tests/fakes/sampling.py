@@ -14,7 +14,7 @@ from flywheel.errors import ConflictError
 from flywheel.ports import Alert, Closed, DayTotals, Progress, SamplingStore
 from tests.fakes.clock import NOON
 
-LATER = NOON + timedelta(minutes=2)
+EARLIER, LATER = NOON - timedelta(hours=1), NOON + timedelta(minutes=2)
 
 
 class InMemoryTraces:
@@ -85,9 +85,9 @@ class InMemorySampling:
     def look(self) -> Progress:
         return self.progress
 
-    def note_window(self, holder: str, until: datetime) -> None:
+    def note_window(self, holder: str, window: Window) -> None:
         self._held(holder)
-        self.progress = replace(self.progress, until=until)
+        self.progress = replace(self.progress, watermark=self.progress.watermark or window.since, until=window.until)
 
     def narrow(self, holder: str, longest_s: int) -> None:
         self._held(holder)
@@ -152,10 +152,12 @@ class SamplingStoreContract:
 
     def test_a_window_is_begun_given_up_and_closed(self, store: SamplingStore) -> None:
         store.begin("a", now=NOON, until=LATER)
-        store.note_window("a", NOON)
-        assert store.look() == Progress(until=NOON)
+        store.note_window("a", Window(EARLIER, NOON))
+        assert store.look() == Progress(EARLIER, NOON)
         store.narrow("a", 120)
-        assert store.look() == Progress(longest_s=120)
+        assert store.look() == Progress(EARLIER, longest_s=120)
+        store.note_window("a", Window(NOON, LATER))
+        assert store.look() == Progress(EARLIER, LATER, longest_s=120)
         store.close("a", replace(CLOSED, longest_s=240))
         assert store.look() == Progress(NOON, None, CLOSED.seen_key, 240)
         store.close("a", replace(CLOSED, until=LATER))
@@ -167,7 +169,7 @@ class SamplingStoreContract:
         store.begin("a", now=NOON, until=LATER)
         store.begin("b", now=LATER, until=LATER + timedelta(minutes=2))
         for change in (
-            lambda: store.note_window("a", NOON),
+            lambda: store.note_window("a", Window(EARLIER, NOON)),
             lambda: store.narrow("a", 60),
             lambda: store.close("a", CLOSED),
         ):

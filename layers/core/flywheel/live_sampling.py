@@ -149,8 +149,8 @@ class LiveSampler:
 
     def _next(self, progress: Progress) -> Window | None:
         now = self._clock.now()
-        since = progress.watermark or now - timedelta(hours=self._settings.first_look_h)
         until = progress.until or now - timedelta(seconds=self._settings.settle_s)
+        since = progress.watermark or until - timedelta(hours=self._settings.first_look_h)
         if progress.longest_s and progress.until is None:
             until = min(until, since + timedelta(seconds=progress.longest_s))
         return Window(since, until) if since < until else None
@@ -166,7 +166,7 @@ class LiveSampler:
             budget = self.budget().of_window(self._clock.now(), alarmed=alarmed)
             if budget < 1 and self._settings.review_budget_per_day:
                 return Outcome("waiting")
-            self._store.note_window(holder, window.until)
+            self._store.note_window(holder, window)
             try:
                 draw = self._draws.keep(self._look(window, progress, budget, deadline, alarmed=alarmed, run=run))
             except TimeIsOverError:
@@ -199,7 +199,7 @@ class LiveSampler:
         write: bool = True,
     ) -> Draw:
         overlap = timedelta(minutes=self._settings.overlap_min)
-        reaches = Window(window.since - overlap if progress.watermark else window.since, window.until)
+        reaches = Window(window.since - overlap, window.until)
         before = self._draws.seen(progress.seen_key, reaches.since)
         seen = self._drawing.read(reaches, before, stop=deadline - _TO_ASK)
         eligible = self._drawing.eligible(seen.heads)

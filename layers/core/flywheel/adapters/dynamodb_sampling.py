@@ -6,6 +6,7 @@ from typing import Self
 
 from flywheel.adapters.dynamodb import Item, Table
 from flywheel.adapters.dynamodb_gates import time_text, time_value
+from flywheel.domain.live_trace import Window
 from flywheel.errors import ConflictError
 from flywheel.ports.sampling import Alert, Closed, DayTotals, Progress
 
@@ -48,8 +49,12 @@ class DynamoDbSampling:
     def look(self) -> Progress:
         return _progress(self._table.get(self._pk, _PROGRESS) or {})
 
-    def note_window(self, holder: str, until: datetime) -> None:
-        self._set(holder, "SET window_until = :until", {":until": time_text(until)})
+    def note_window(self, holder: str, window: Window) -> None:
+        self._set(
+            holder,
+            "SET window_until = :until, watermark = if_not_exists(watermark, :since)",
+            {":until": time_text(window.until), ":since": time_text(window.since)},
+        )
 
     def narrow(self, holder: str, longest_s: int) -> None:
         self._set(holder, "SET longest_s = :longest REMOVE window_until", {":longest": longest_s})

@@ -97,8 +97,8 @@ class SamplingStore(Protocol):
 
     def look(self) -> Progress: ...
 
-    def note_window(self, holder: str, until: datetime) -> None:
-        """A window that ends then was begun; `ConflictError`: the right was lost."""
+    def note_window(self, holder: str, window: Window) -> None:
+        """This window was begun; the first one ever sets the watermark. `ConflictError`: the right was lost."""
         ...
 
     def narrow(self, holder: str, longest_s: int) -> None:
