@@ -41,7 +41,7 @@ class KeptScores:
 
 
 def head(number: int, at: datetime = NOON - timedelta(minutes=10), **changes: Any) -> TraceHead:
-    given = {"name": "answer_question", "latency_s": 1.0, "environment": "dev"} | changes
+    given: dict[str, Any] = {"name": "answer_question", "latency_s": 1.0, "environment": "dev"} | changes
     return TraceHead(f"{number:032x}", at, **given)
 
 

@@ -158,14 +158,15 @@ def test_the_agents_roles_are_apart_and_trust_agentcore_of_this_account_only(tem
 def test_every_asynchronous_edge_has_a_dead_letter_queue(
     template: dict[str, Any], functions: dict[str, dict[str, Any]]
 ) -> None:
-    by_event = {"RetireCandidateFunction", "SweepRuntimesFunction", "HarvestReviewsFunction"}
+    by_event = {"RetireCandidateFunction", "SampleTracesFunction", "SweepRuntimesFunction", "HarvestReviewsFunction"}
     assert {n for n, f in functions.items() if "EventInvokeConfig" in f} == by_event
     machines = [r["Properties"] for r in template["Resources"].values() if r["Type"].endswith("::StateMachine")]
     edges = [e["Properties"] for machine in machines for e in machine["Events"].values()]
     edges += [template["Resources"]["NightlyGateRule"]["Properties"]["Target"]]
     edges += template["Resources"]["GateStoppedRule"]["Properties"]["Targets"]
+    edges += template["Resources"]["SampleOnDemandRule"]["Properties"]["Targets"]
     edges += [e["Properties"] for f in functions.values() for e in f.get("Events", {}).values()]
-    assert len(edges) == 7
+    assert len(edges) == 9
     for edge in edges:
         assert edge["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
         assert edge["RetryPolicy"]["MaximumRetryAttempts"] >= 3

@@ -25,6 +25,7 @@ FUNCTIONS = [
     "hold_gate",
     "retire_candidate",
     "publish_verdict",
+    "sample_traces",
     "sweep_runtimes",
     "langfuse_webhook",
 ]
