@@ -123,8 +123,14 @@ def test_secrets_are_read_by_those_who_talk_to_langfuse_or_the_judge(template: d
         if statement["Action"] == "ssm:GetParameter" and "/*" in json.dumps(statement["Resource"])
     }
 
-    assert readers == {"plan_gate", "evaluate_shard", "decide_gate", "harvest_reviews", "langfuse_webhook"}
-    assert readers == {"plan_gate", "evaluate_shard", "decide_gate", "harvest_reviews", "sample_traces"}
+    assert readers == {
+        "plan_gate",
+        "evaluate_shard",
+        "decide_gate",
+        "harvest_reviews",
+        "langfuse_webhook",
+        "sample_traces",
+    }
 
 
 def test_the_agents_roles_reach_their_own_logs_credentials_and_images_only(template: dict[str, Any]) -> None:
