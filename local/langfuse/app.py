@@ -33,6 +33,7 @@ from local.langfuse.problems import ApiError
 from local.langfuse.routing import Preflight, Routes
 from local.langfuse.settings import Settings
 from local.langfuse.store import Store
+from local.langfuse.webhooks import WEBHOOKS, Webhooks
 from local.langfuse.wire import (
     DEFAULT_BODY_LIMIT,
     OTLP_BODY_LIMIT,
@@ -77,6 +78,7 @@ class StandIn:
         self.store = Store(settings.database)
         self.faults = Faults()
         self.requests: Counter[str] = Counter()
+        self.webhooks = Webhooks(settings, self.store)
         self.routes = Routes()
         for part in _PARTS:
             part.add_routes(self.routes)
@@ -101,6 +103,9 @@ class StandIn:
         raw_path = request.scope["raw_path"].partition(b"?")[0].decode("latin-1")
         if raw_path == FAULTS:
             return await self._control(request)
+        if raw_path == WEBHOOKS or raw_path.startswith(f"{WEBHOOKS}/"):
+            body = await read_body(request.stream(), DEFAULT_BODY_LIMIT)
+            return await self.webhooks.control(request.method, raw_path, lambda: read_json(body) if body else {})
         if raw_path == STATISTICS and request.method == "GET":
             return json_reply(dict(sorted(self.requests.items())))
         rule = self.faults.take(request.method, unquote(raw_path)) if self.faults.rules else None
@@ -140,7 +145,10 @@ class StandIn:
             raw_body=body,
             lateness=lateness,
         )
-        return match.handler(call)
+        response = match.handler(call)
+        for action, prompt in call.changed_prompts:
+            self.webhooks.prompt_changed(action, prompt)
+        return response
 
     def _authorize(self, request: Request, route: str) -> None:
         header = request.headers.get("authorization")

@@ -33,6 +33,8 @@ class Call:
     headers: Headers
     raw_body: bytes
     lateness: Lateness = field(default_factory=Lateness)
+    # What automations are told of once the request has succeeded: created or updated, and the version as it is shown.
+    changed_prompts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def query(self, checks: Mapping[str, Check], *, strict: bool = False) -> dict[str, Any]:
         """Checked query parameters.

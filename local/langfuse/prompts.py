@@ -94,7 +94,7 @@ def _create(call: Call) -> Response:
         if before and before[-1]["type"] != prompt_type:
             raise invalid_request("Previous versions have different prompt type. Create a new prompt with a new name.")
         labels = list(dict.fromkeys([*(body["labels"] or []), LATEST]))
-        _take_away(store, before, labels, now)
+        losers = _take_away(store, before, labels, now)
         if body["tags"] is None:
             tags = before[-1]["tags"] if before else "[]"
         else:
@@ -115,7 +115,15 @@ def _create(call: Call) -> Response:
             "updated_us": now,
         }
         store.insert("prompts", row)
-    return json_reply(_shown(call, _by_id(store, prompt_id)), 201)
+    shown = _shown(call, _by_id(store, prompt_id))
+    _tell(call, losers, "created", shown)
+    return json_reply(shown, 201)
+
+
+def _tell(call: Call, losers: list[str], action: str, shown: dict[str, Any]) -> None:
+    """Automations hear of every version that lost a label, and of the one that the request was about."""
+    call.changed_prompts.extend(("updated", _shown(call, _by_id(call.store, loser))) for loser in losers)
+    call.changed_prompts.append((action, shown))
 
 
 def _by_id(store: Store, prompt_id: str) -> sqlite3.Row:
@@ -125,12 +133,15 @@ def _by_id(store: Store, prompt_id: str) -> sqlite3.Row:
     return row
 
 
-def _take_away(store: Store, versions: list[sqlite3.Row], labels: list[str], now: int) -> None:
-    """A label belongs to one version: the others lose it."""
+def _take_away(store: Store, versions: list[sqlite3.Row], labels: list[str], now: int) -> list[str]:
+    """A label belongs to one version: the others lose it. Give the ids of those that did."""
+    losers: list[str] = []
     for row in versions:
         kept = [label for label in from_json(row["labels"]) if label not in labels]
         if kept != from_json(row["labels"]):
             store.run("UPDATE prompts SET labels = ?, updated_us = ? WHERE id = ?", to_json(kept), now, row["id"])
+            losers.append(row["id"])
+    return losers
 
 
 def _shown(call: Call, row: sqlite3.Row) -> dict[str, Any]:
@@ -188,11 +199,13 @@ def _set_labels(call: Call) -> Response:
         if not target:
             raise not_found(f"Prompt '{name}' version {text} not found in project")
         row = target[0]
-        _take_away(store, [other for other in versions if other["id"] != row["id"]], labels, now)
+        losers = _take_away(store, [other for other in versions if other["id"] != row["id"]], labels, now)
         all_labels = list(dict.fromkeys([*labels, *from_json(row["labels"])]))
         changed = to_json(all_labels)
         store.run("UPDATE prompts SET labels = ?, updated_us = ? WHERE id = ?", changed, now, row["id"])
-    return json_reply(_shown(call, _by_id(store, row["id"])))
+    shown = _shown(call, _by_id(store, row["id"]))
+    _tell(call, losers, "updated", shown)
+    return json_reply(shown)
 
 
 def _delete(call: Call) -> Response:
