@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from cli.facts import StackFacts, read_facts
 from cli.problems import CommandError
@@ -126,3 +127,26 @@ def live_digest(runtime_name: str, endpoint_name: str) -> str | None:
         )
     image = str(found["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"])
     return image.partition("@")[2] or None
+
+
+class LambdaHarvest:
+    """Runs of the harvest in the stack's own function: with its role, its layer and its settings."""
+
+    def __init__(self, facts: StackFacts, client: Any = None) -> None:
+        if facts.harvest_function is None:
+            raise CommandError(f"stack {facts.stack} has no function that harvests reviews: deploy it again")
+        self._name = facts.harvest_function
+        # The function may run for ten minutes; a repetition would be a second run.
+        config = Config(read_timeout=620, retries={"total_max_attempts": 1})
+        self._client = client or boto3.client("lambda", config=config)
+
+    def run(self, *, dry_run: bool) -> dict[str, Any]:
+        with translated(f"lambda:Invoke {self._name}"):
+            reply = self._client.invoke(FunctionName=self._name, Payload=json.dumps({"dry_run": dry_run}).encode())
+            body = json.loads(reply["Payload"].read())
+        if "FunctionError" in reply:
+            kind, message = body.get("errorType", "error"), body.get("errorMessage", "")
+            said = f"the harvest failed: {kind}: {message}"
+            raise TransientError(said) if kind == "TransientError" else CommandError(said)
+        summary: dict[str, Any] = body
+        return summary

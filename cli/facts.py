@@ -52,6 +52,7 @@ class StackFacts:
     wave_pairs: int = _WAVE_PAIRS
     traffic_machine: str | None = None
     stand_ins: str = ""
+    harvest_function: str | None = None
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Self:
@@ -72,6 +73,7 @@ class StackFacts:
             wave_pairs=int(parameters.get("WavePairs") or _WAVE_PAIRS),
             stand_ins=parameters.get("StandIns") or "",
             traffic_machine=outputs.get("TrafficStateMachineArn") or None,
+            harvest_function=outputs.get("HarvestReviewsFunctionName") or None,
         )
 
 

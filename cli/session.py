@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         DatasetSnapshot,
         EventBus,
         GateStore,
+        LiveLedger,
         ObjectStore,
         Release,
         ReleaseStore,
@@ -59,6 +60,12 @@ class Settings(Protocol):
     def text(self, name: str) -> str | None: ...
 
     def put(self, name: str, value: str) -> None: ...
+
+
+class HarvestRuns(Protocol):
+    def run(self, *, dry_run: bool) -> dict[str, Any]:
+        """Run the harvest now; the summary of the run."""
+        ...
 
 
 class Requests(Protocol):
@@ -150,6 +157,18 @@ class Session:
         from flywheel.adapters.dynamodb_reviews import DynamoDbReviews  # noqa: PLC0415 - boto3
 
         return DynamoDbReviews.from_table(self.facts.state_table)
+
+    @cached_property
+    def live_ledger(self) -> "LiveLedger":
+        from flywheel.adapters.dynamodb_live import DynamoDbLiveLedger  # noqa: PLC0415 - boto3
+
+        return DynamoDbLiveLedger.from_table(self.facts.state_table)
+
+    @cached_property
+    def harvest_runs(self) -> HarvestRuns:
+        from cli import aws  # noqa: PLC0415 - boto3
+
+        return aws.LambdaHarvest(self.facts)
 
     @cached_property
     def callbacks(self) -> "Callbacks":

@@ -93,14 +93,15 @@ def emit(summary: HarvestSummary) -> None:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     run, once = parts()
     once.register(context)
-    summary = run.run(may_go_on=lambda: context.get_remaining_time_in_millis() > _RESERVE_MS)
-    if summary.skipped:
-        logger.info("another run of the harvest is under way")
-        return {"run_id": summary.run_id, "skipped": True}
+    dry_run = event.get("dry_run") is True
+    summary = run.run(dry_run=dry_run, may_go_on=lambda: context.get_remaining_time_in_millis() > _RESERVE_MS)
+    if summary.skipped or dry_run:
+        logger.info("another run of the harvest is under way" if summary.skipped else "dry run of the harvest")
+        return summary.to_dict()
     emit(summary)
     counts = {"seen": summary.seen, "waiting": summary.waiting, "settling": summary.settling, **(summary.states or {})}
     logger.info("reviews harvested", run_id=summary.run_id, complete=summary.complete, counts=counts)
-    return {"run_id": summary.run_id, "complete": summary.complete, "announced": list(summary.announced), **counts}
+    return summary.to_dict()

@@ -7,6 +7,7 @@ import boto3
 import pytest
 
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
+from flywheel.adapters.dynamodb_harvest import DynamoDbHarvestNotes
 from flywheel.adapters.dynamodb_judgements import DynamoDbJudgements
 from flywheel.adapters.dynamodb_live import DynamoDbLiveLedger
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
@@ -16,8 +17,10 @@ from flywheel.adapters.idempotency import PowertoolsOnce
 from flywheel.errors import FlywheelError, TransientError
 from flywheel.evaluation.ports import JudgementStore
 from flywheel.ports import GateStore, LiveLedger, ReleaseStore, ReviewLedger, SamplingStore
+from flywheel.ports.harvest import HarvestNotes
 from local.stack import StackInfo
 from tests.fakes.contracts import GateStoreContract, ReleaseStoreContract
+from tests.fakes.harvest_contracts import HarvestNotesContract
 from tests.fakes.judgements import HOUR_AGO, JUDGEMENT, LATER, JudgementStoreContract
 from tests.fakes.live import LiveLedgerContract
 from tests.fakes.review_contracts import ReviewLedgerContract
@@ -63,6 +66,12 @@ class TestDynamoDbSampling(SamplingStoreContract):
     @pytest.fixture
     def store(self, table: str) -> SamplingStore:
         return DynamoDbSampling.from_table(table, "dev")
+
+
+class TestDynamoDbHarvestNotes(HarvestNotesContract):
+    @pytest.fixture
+    def notes(self, table: str) -> HarvestNotes:
+        return DynamoDbHarvestNotes.from_table(table)
 
 
 class TestDynamoDbReleases(ReleaseStoreContract):

@@ -21,6 +21,7 @@ from flywheel.redaction import PatternRedactor
 from flywheel.similarity import WordLikeness
 from tests.fakes.clock import NOON, FixedClock
 from tests.fakes.harvest import Fuse, InMemoryCases, InMemoryHarvestNotes, InMemoryLiveReviews, Killed, ReopeningQueue
+from tests.fakes.harvest_contracts import HarvestNotesContract
 from tests.fakes.live import InMemoryLiveLedger, live_review
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryOnce, InMemorySettings, RecordingBus
@@ -529,3 +530,9 @@ def test_an_item_that_is_no_golden_item_any_more_counts_as_changed_by_hand(loop:
     loop.people.say("t-1", "output", "- Sixty days.", data_type="CORRECTION")
     loop.run()
     assert (loop.state("t-1"), loop.cases.items[case_id("t-1")]) == ("conflict", StoredCase(None))
+
+
+class TestInMemoryHarvestNotes(HarvestNotesContract):
+    @pytest.fixture
+    def notes(self) -> InMemoryHarvestNotes:
+        return InMemoryHarvestNotes()

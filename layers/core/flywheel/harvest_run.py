@@ -69,6 +69,7 @@ class HarvestSummary:
             "states": dict(self.states or {}),
             "slices": dict(self.slices or {}),
             "agreement": dict(self.agreement or {}),
+            "announced": list(self.announced),
             "outcomes": [{"trace_id": trace, "state": state, "item_id": item} for trace, state, item in self.outcomes],
         }
 

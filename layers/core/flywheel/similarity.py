@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from flywheel.domain.golden_item import normalised_question
 
@@ -69,33 +70,53 @@ _TELLING = re.compile(
 )
 
 
+# Words at least this alike are one word: a typing error, another ending. `enable` and `disable` are 0.77.
+_ONE_WORD = 85
+# What two questions have in common when each has a word that the other has not: that makes them two questions.
+_SUBSTITUTED = 0.5
+
+
 class WordLikeness:
-    """Texts whose numbers or negations differ are never one: "30 days" and "90 days" differ by a character."""
+    """The share of words that two texts have in common (Dice), of all words that say something.
+
+    A word in place of another makes another question, however long both are: "delete" for "export" is one word of
+    twenty. So do numbers and negations: "30 days" and "90 days" differ by a character.
+    """
 
     def questions(self, question: str, others: Sequence[str]) -> list[float]:
-        mine, telling = _words(question), _tells(question)
-        return [self._alike(mine, other) if _tells(other) == telling else 0.0 for other in others]
+        return [_alike(question, other) for other in others]
 
     def facts(self, one: str, other: str) -> float:
-        if _tells(one) != _tells(other):
-            return 0.0
-        return self._alike(_words(one), other)
-
-    def _alike(self, mine: str, other: str) -> float:
-        return fuzz.token_sort_ratio(mine, _words(other)) / 100
+        return _alike(one, other)
 
 
-def _words(text: str) -> str:
+def _alike(one: str, other: str) -> float:
+    (mine, tells), (theirs, other_tells) = _read(one), _read(other)
+    if tells != other_tells:
+        return 0.0
+    both = mine & theirs
+    left, over = list(mine - both), list(theirs - both)
+    matched = 0
+    for word in left:
+        nearest = process.extractOne(word, over, scorer=fuzz.ratio, score_cutoff=_ONE_WORD)
+        if nearest is not None:
+            over.remove(nearest[0])
+            matched += 1
+    common = len(both) + matched
+    total = len(mine) + len(theirs)
+    share = 2 * common / total if total else 1.0
+    return min(share, _SUBSTITUTED) if over and matched < len(left) else share
+
+
+@lru_cache(maxsize=20_000)
+def _read(text: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The words that say something, and the numbers and negations, which have to be the same."""
     plain = normalised_question(text)
-    words = [_stem(word) for word in _WORD.findall(plain)]
-    return " ".join([word for word in words if word not in _EMPTY] or words)
+    words = frozenset(_stem(word) for word in _WORD.findall(plain))
+    return words - _EMPTY or words, tuple(sorted(_TELLING.findall(plain)))
 
 
 def _stem(word: str) -> str:
     """A plural and its singular are one word; enough for comparing, no more than that."""
-    fewest = 4
+    fewest = 3
     return word[:-1] if len(word) > fewest and word.endswith("s") and not word.endswith("ss") else word
-
-
-def _tells(text: str) -> list[str]:
-    return sorted(_TELLING.findall(normalised_question(text)))

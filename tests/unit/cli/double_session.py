@@ -13,9 +13,11 @@ from cli.session import Session
 from cli.target import Target
 from flywheel.domain.golden import GoldenItem
 from flywheel.errors import TransientError
+from flywheel.harvest_run import HarvestSummary
 from flywheel.ports import GateArm, GateRow, Release
 from flywheel.rollback import RollbackPlan
 from tests.fakes.clock import NOON, FixedClock
+from tests.fakes.live import InMemoryLiveLedger
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryDatasets, InMemorySettings, RecordingCallbacks
 from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
@@ -100,6 +102,18 @@ class RecordedRequests:
         self.sent.append((detail_type, detail, at))
 
 
+class ScriptedHarvests:
+    """Gives one summary, whatever is asked; remembers which runs were dry."""
+
+    def __init__(self) -> None:
+        self.summary = HarvestSummary("h-1")
+        self.dry: list[bool] = []
+
+    def run(self, *, dry_run: bool) -> dict[str, Any]:
+        self.dry.append(dry_run)
+        return replace(self.summary, dry_run=dry_run).to_dict()
+
+
 class DoubleSession(Session):
     """`steps` happen one by one, each time a command waits."""
 
@@ -113,6 +127,7 @@ class DoubleSession(Session):
         self.rows, self.store, self.line = InMemoryGates(), InMemoryObjects(), InMemoryReleases()
         self.machine, self.asked = ScriptedExecutions(), RecordedRequests()
         self.people = InMemoryReviewQueue()
+        self.live, self.harvests = InMemoryLiveLedger(), ScriptedHarvests()
         self.woken = RecordingCallbacks()
         self.agents = ScriptedAgents()
         self.ssm, self.golden = WritableSettings(), WritableDatasets(FACTS.dataset, items)
@@ -131,6 +146,8 @@ class DoubleSession(Session):
             "clock": self.time,
             "review_queue": self.people,
             "review_ledger": InMemoryReviewLedger(),
+            "live_ledger": self.live,
+            "harvest_runs": self.harvests,
         }
 
     def langfuse_stands_in(self) -> bool:

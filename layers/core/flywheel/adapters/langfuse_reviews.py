@@ -140,12 +140,19 @@ class LangfuseLiveReviews:
             cursor = following
 
 
+def _author(score: dict[str, Any]) -> str:
+    """Whom Langfuse names; a score that came through the API names nobody, and may say in its metadata who gave it."""
+    metadata = score.get("metadata")
+    said = metadata.get("reviewer") if isinstance(metadata, dict) else None
+    return str(score.get("authorUserId") or (said if isinstance(said, str) else ""))
+
+
 def _score(score: dict[str, Any], *, people: bool) -> SaidScore:
     return SaidScore(
         name=str(score["name"]),
         value=score["value"],
         data_type=str(score["dataType"]),
-        author=str(score.get("authorUserId") or ""),
+        author=_author(score),
         at=datetime.fromisoformat(score["timestamp"]),
         people=people,
         comment=str(score.get("comment") or ""),

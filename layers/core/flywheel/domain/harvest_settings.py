@@ -29,7 +29,7 @@ class HarvestSettings:
 
     watch_days: float = 7
     settle_minutes: float = 2
-    similarity: float = 0.9
+    similarity: float = 0.85
     fact_similarity: float = 0.85
     pass_at: float = 0.5
     agreement_reviews: int = 5_000
