@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import evaluate, gate, packages, verdict
+from tests.bench import evaluate, gate, loop, packages, verdict
 
 
 def main() -> int:
@@ -24,7 +24,9 @@ def main() -> int:
     evaluated = _done(lambda: evaluate.main([*quick, *overhead]))
     print("\n4. the verdict: error rates and costs in simulated worlds, and what the size of a wave costs", flush=True)
     simulated = _done(lambda: verdict.main([]))
-    done = {"packages": packaged, "gate": measured, "evaluate": evaluated, "verdict": simulated}
+    print("\n5. the loop: sampler, harvest, webhook", flush=True)
+    looped = _done(lambda: loop.main([]))
+    done = {"packages": packaged, "gate": measured, "evaluate": evaluated, "verdict": simulated, "loop": looped}
     words = {0: "every goal is met", 1: "a goal is MISSED", None: "NOT MEASURED"}
     print("\n" + "; ".join(f"{name}: {words[code]}" for name, code in done.items()))
     return 0 if all(code == 0 for code in done.values()) else 1
