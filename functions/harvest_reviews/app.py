@@ -99,6 +99,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     dry_run = event.get("dry_run") is True
     summary = run.run(dry_run=dry_run, may_go_on=lambda: context.get_remaining_time_in_millis() > _RESERVE_MS)
     if summary.skipped or dry_run:
+        metrics.add_metric("HarvestsIdle", MetricUnit.Count, 1)
         logger.info("another run of the harvest is under way" if summary.skipped else "dry run of the harvest")
         return summary.to_dict()
     emit(summary)
