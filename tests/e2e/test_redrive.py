@@ -1,16 +1,24 @@
 """An event that could not be handled waits in the dead-letter queue; handed over again, it has its effect, once."""
 
 import json
+import time
 import uuid
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 
+from flywheel.adapters.dynamodb_live import DynamoDbLiveLedger
+from flywheel.domain.live_review import LiveReview
+from flywheel.ports import GateRow
+from local.reviewer import Judgement, ScriptedReviewer
 from tests.e2e.agents import Told
 from tests.e2e.system import System, wait_for
+from tests.review_queues import live_queue, send_trace
 
 
 @pytest.fixture
@@ -38,41 +46,116 @@ def received(url: str) -> list[dict[str, Any]]:
     return bodies
 
 
-def function_named(part: str) -> str:
-    functions = boto3.client("lambda").list_functions()["Functions"]
-    (name,) = [str(f["FunctionName"]) for f in functions if part in f["FunctionName"]]
-    return name
+@dataclass
+class Broken:
+    """A function of the stack whose settings are broken until it is mended."""
+
+    logical_id: str
+
+    def __post_init__(self) -> None:
+        functions = boto3.client("lambda").list_functions()["Functions"]
+        part = self.logical_id.removesuffix("Function")
+        (self.name,) = [str(f["FunctionName"]) for f in functions if part in f["FunctionName"]]
+        self._client = boto3.client("lambda")
+        found = self._client.get_function_configuration(FunctionName=self.name)
+        self._variables = found["Environment"]["Variables"]
+        self._set(self._variables | {"STATE_TABLE": "no-such-table"})
+
+    def mend(self) -> None:
+        self._set(self._variables)
+
+    def invoke(self, payload: Any) -> None:
+        self._client.invoke(FunctionName=self.name, InvocationType="Event", Payload=json.dumps(payload))
+
+    def _set(self, variables: Any) -> None:
+        self._client.update_function_configuration(FunctionName=self.name, Environment={"Variables": variables})
+
+    def letter(self, system: System) -> str | None:
+        """Id of its oldest dead letter, as the command lists them."""
+        listed = json.loads(system.run("dead-letters", "list", "--json").stdout)
+        return next((str(row["id"]) for row in listed if row["belongs_to"] == self.logical_id), None)
 
 
-def test_a_dead_letter_that_is_redriven_has_its_effect_once(system: System, good: Told, announcements: str) -> None:
-    functions = boto3.client("lambda")
-    retire = function_named("RetireCandidate")
-    variables = functions.get_function_configuration(FunctionName=retire)["Environment"]["Variables"]
+@pytest.fixture
+def broken() -> Iterator[Callable[[str], Broken]]:
+    made: list[Broken] = []
+
+    def break_it(logical_id: str) -> Broken:
+        made.append(Broken(logical_id))
+        return made[-1]
+
+    yield break_it
+    for function in made:
+        function.mend()
+
+
+def test_a_dead_letter_that_is_redriven_has_its_effect_once(
+    system: System, good: Told, announcements: str, broken: Callable[[str], Broken]
+) -> None:
     digest = system.push(replace(good, delay_s=1.0, mark="redriven"))
     gate = system.gate_of(digest)
     wait_for("the first wave's shards", lambda: system.evidence.keys(f"gates/{gate.gate_id}/shards/"))
 
     # The status event cannot be handled: the function's settings are broken.
-    functions.update_function_configuration(
-        FunctionName=retire, Environment={"Variables": variables | {"STATE_TABLE": "no-such-table"}}
-    )
+    retire = broken("RetireCandidateFunction")
     system.states.stop_execution(executionArn=gate.execution_arn)
-    letters = wait_for("the dead letter", lambda: received(system.outputs["DeadLetterQueueUrl"]), 60.0)
+    letter_id = wait_for("the dead letter", lambda: retire.letter(system), 60.0)
+    letter = json.loads(system.run("dead-letters", "show", letter_id, "--json").stdout)["body"]
     left_behind = system.short_lived_runtimes()
+    shown = system.run("dead-letters", "redrive", letter_id, "--dry-run")
 
-    # Mended, and handed over again as docs/operations.md says; then once more, by mistake.
-    functions.update_function_configuration(FunctionName=retire, Environment={"Variables": variables})
-    (letter,) = letters
-    for _ in range(2):
-        reply = functions.invoke(FunctionName=retire, Payload=json.dumps(letter["requestPayload"]))
-        assert "FunctionError" not in reply, reply["Payload"].read()
+    # Mended, and handed over again; then once more, by mistake.
+    retire.mend()
+    redriven = system.run("dead-letters", "redrive", letter_id)
+    wait_for("the clean-up", lambda: system.short_lived_runtimes() == [] or None)
+    retire.invoke(letter["requestPayload"])
+    row = wait_for("the end of the gate", lambda: ended(system, gate.gate_id))
+    time.sleep(3.0)
 
-    row = system.gates.get(gate.gate_id)
-    told = [event for event in received(announcements) if event["detail"]["gate_id"] == gate.gate_id]
+    told = [event for event in received(announcements) if event["detail"].get("gate_id") == gate.gate_id]
     assert letter["requestContext"]["condition"] == "RetriesExhausted"
     assert letter["requestPayload"]["detail"]["executionArn"] == gate.execution_arn
     assert left_behind
+    assert (shown.exit_code, redriven.exit_code) == (0, 0), redriven.output
+    assert "would go to RetireCandidateFunction" in shown.stdout
+    assert "taken by RetireCandidateFunction" in redriven.stdout
+    assert retire.letter(system) is None
     assert system.short_lived_runtimes() == []
-    assert row is not None
     assert (row.status, row.verdict, row.promoted) == ("ended", "INCONCLUSIVE", False)
     assert [event["detail-type"] for event in told] == ["GateInconclusive"]
+
+
+def ended(system: System, gate_id: str) -> GateRow | None:
+    row = system.gates.get(gate_id)
+    return row if row is not None and row.status == "ended" else None
+
+
+@pytest.mark.stand_in
+def test_a_harvest_that_could_not_be_done_is_redriven_and_tells_of_each_review_once(
+    system: System, announcements: str, broken: Callable[[str], Broken]
+) -> None:
+    langfuse, now = system.info.langfuse, datetime.now(UTC)
+    ledger = DynamoDbLiveLedger.from_table(system.outputs["StateTableName"])
+    with httpx.Client(base_url=langfuse.url, auth=(langfuse.public_key, langfuse.secret_key)) as http:
+        trace, name = send_trace(http), f"live {uuid.uuid4().hex}"
+        queue = live_queue(http, name, [trace])
+        ledger.claim(
+            LiveReview(trace, "callout", f"{now:%Y-%m-%d}", now, name), now=now, until=now + timedelta(hours=1)
+        )
+        ledger.settle(trace, queue, now=now)
+        ScriptedReviewer(http).work(name, lambda _: Judgement(correct=True))
+
+    harvest = broken("HarvestReviewsFunction")
+    harvest.invoke({"source": "aws.scheduler"})
+    letter_id = wait_for("the dead letter", lambda: harvest.letter(system), 90.0)
+    harvest.mend()
+    redriven = system.run("dead-letters", "redrive", letter_id)
+    found = wait_for("the harvest", lambda: getattr(ledger.get(trace), "harvest", None))
+    harvest.invoke({"source": "aws.scheduler"})
+    time.sleep(5.0)
+
+    told = [event for event in received(announcements) if event["detail"].get("trace_id") == trace]
+    assert redriven.exit_code == 0, redriven.output
+    assert (found.state, found.failed) == ("unflagged", False)
+    assert [event["detail-type"] for event in told] == ["ReviewHarvested"]
+    assert harvest.letter(system) is None
