@@ -221,3 +221,18 @@ def test_progress_can_be_looked_at_while_it_runs() -> None:
     assert seen.in_flight > 0
     assert (run.progress().due, run.progress().in_flight) == (15, 0)
     assert replace(run.so_far("killed"), turns=()).conversations == 15
+
+
+def test_a_defect_in_one_conversation_is_logged_and_ends_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    count = iter(range(100))
+
+    def answer(_: dict[str, Any]) -> AgentReply:
+        if next(count) == 3:
+            raise RuntimeError("a defect")
+        return said("A trace is a request.")
+
+    run, agents = traffic(answer)
+    result = run.run()
+    assert (len(result.turns), result.conversations, result.cut_short) == (14, 15, 1)
+    assert [record.message for record in caplog.records] == ["a conversation broke off"]
+    assert len(agents.stopped) == 15

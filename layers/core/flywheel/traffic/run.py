@@ -1,5 +1,6 @@
 """One worker's share of a run: users arrive when the profile says so, whatever the agent does, within all bounds."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -14,6 +15,8 @@ from flywheel.domain.spending import Spending
 from flywheel.domain.traffic_results import PartResult, StoppedBy, TurnResult
 from flywheel.ports import AgentInvoker
 from flywheel.traffic.conversation import Budget, Conversation, Production
+
+logger = logging.getLogger(__name__)
 
 LAST_TURNS_S = 30.0  # after the last arrival is due, follow-ups may begin for this long
 _END_S = 15.0  # for the sessions to end once all is stopped
@@ -152,6 +155,8 @@ class TrafficRun:
         ended = False
         try:
             ended = conversation.carry_on(arrival.at_s, self._note)
+        except Exception:  # a defect in one conversation must neither be silent nor end the others
+            logger.exception("a conversation broke off", extra={"arrival": arrival.number})
         finally:
             stopped = conversation.end_session()
             with self._lock:
