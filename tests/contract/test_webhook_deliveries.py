@@ -3,7 +3,6 @@
 import base64
 import json
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,7 +82,7 @@ def recorded(contract: Path) -> list[Recorded]:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(settings=InMemorySettings(), clock=FixedClock())
     once = type("Registered", (), {"register": lambda _self, _context: None})()
     monkeypatch.setattr(app, "parts", lambda: (world.receiver, once))
