@@ -5,7 +5,8 @@
 
 The project is `rec-project` of organisation `rec-org`, its keys are pk-lf-local and sk-lf-local. Everything it answers
 carries the header `x-flywheel-stand-in: langfuse`. Faults are injected through `/_faults` (see `local.langfuse.faults`
-for the rules), `GET /_statistics` counts the requests by route, and `/` shows pages for a person.
+for the rules), automations set up through `/_webhooks` (see `local.langfuse.webhooks`), `GET /_statistics` counts the
+requests by route, and `/` shows pages for a person.
 """
 
 import argparse

@@ -1,6 +1,8 @@
 """Gates and releases on the emulated DynamoDB."""
 
+import time
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import boto3
@@ -166,3 +168,27 @@ def test_an_attempt_at_a_table_that_is_not_there_does_nothing(aws: StackInfo) ->
     with pytest.raises(TransientError):
         PowertoolsOnce.from_table(f"nowhere-{uuid4().hex[:8]}").attempt("k", lambda: done.append("done"))
     assert done == []
+
+
+def test_what_a_killed_call_left_is_under_way_until_its_time_is_over_and_then_done(idempotency_table: str) -> None:
+    class Killed(BaseException):
+        """As by the sandbox: nobody catches it, and nothing is cleaned up."""
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 1500
+
+    context: Any = Context()
+    done: list[str] = []
+
+    def killed() -> None:
+        raise Killed
+
+    once = PowertoolsOnce.from_table(idempotency_table)
+    once.register(context)
+    with pytest.raises(Killed):
+        once.attempt("gate/event", killed)
+    assert once.attempt("gate/event", lambda: done.append("too early")) == "under_way"
+    time.sleep(1.6)
+    assert once.attempt("gate/event", lambda: done.append("event")) == "done"
+    assert done == ["event"]

@@ -171,8 +171,9 @@ def test_what_the_bus_refuses_is_accepted_kept_and_redriven_once(deployed: Deplo
     assert deployed.post("kept").json() == {"status": "Replayed"}
     assert deployed.events(1, wait_s=2) == []
     deployed.allow_the_bus()
-    (letter,) = received(deployed.letters_url, 2, wait_s=5)
-    assert boto3.client("events").put_events(Entries=[letter])["FailedEntryCount"] == 0
+    letters: list[Any] = received(deployed.letters_url, 2, wait_s=5)
+    assert boto3.client("events").put_events(Entries=letters)["FailedEntryCount"] == 0
+    assert len(letters) == 1
     (event,) = deployed.events(1)
     assert (event["detail-type"], event["detail"]["delivery_id"]) == ("PromptVersionChanged", "kept")
     assert deployed.post("kept").json() == {"status": "Replayed"}
