@@ -134,7 +134,7 @@ def test_what_the_reviewer_flags_is_in_the_dataset_without_personal_data(harvest
     )
     assert item.response_facts == ("Data is kept for 30 days.", "Ask <EMAIL_2>.")
     assert item.trajectory == ("search_docs", "read_page")
-    assert item.metadata["reviewers"]
+    assert item.metadata["reviewers"] == ["scripted-reviewer"]
     stored = harvest.api.get(f"dataset-items/{item.item_id}")
     assert case_id(stored["sourceTraceId"]) == item.item_id
     assert [kind for kind, _ in harvest.bus.events].count("GoldenDatasetGrown") == 1
@@ -232,6 +232,20 @@ def test_scores_come_by_trace_with_who_gave_them(harvest: Harvest) -> None:
     people = {(score.name, score.data_type) for score in said[trace] if score.people}
     assert people >= {("correct", "BOOLEAN"), ("add_to_dataset", "BOOLEAN"), ("output", CORRECTION)}
     assert [score.name for score in said[trace] if not score.people] == ["helpfulness"]
+
+
+def test_a_reviewer_who_goes_by_a_mail_address_is_not_named(harvest: Harvest) -> None:
+    harvest.ask(**SOME_QUESTIONS)
+    trace = harvest.traces["retention"]
+    configs = harvest.http.get("/api/public/score-configs", params={"limit": 100}).json()["data"]
+    config = next(found["id"] for found in configs if found["name"] == "correct")
+    for author in ("ann@example.org", "bert@example.org"):
+        score = {"id": uuid.uuid4().hex, "name": "correct", "value": 1, "traceId": trace, "dataType": "BOOLEAN"}
+        said = {"source": "ANNOTATION", "configId": config, "metadata": {"reviewer": author}}
+        post_score(harvest.http, score | said)
+    authors = {score.author for score in LangfuseLiveReviews(harvest.api).scores([trace])[trace]}
+    assert len(authors) == 2
+    assert all(author.startswith("reviewer-") for author in authors)
 
 
 def test_traces_that_are_there_come_with_question_and_tools(harvest: Harvest) -> None:

@@ -91,7 +91,7 @@ class Cases:
         question, *facts, said = redacted.texts
         source = Provenance(
             trace_id=row.trace_id,
-            reviewers=tuple("a reviewer" if "@" in name else name for name in review.reviewers),
+            reviewers=review.reviewers,
             queue=row.queue_name,
             gate=self._gate_of(row.trace_at),
             harvested_at=now,
