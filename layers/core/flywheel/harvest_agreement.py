@@ -44,11 +44,11 @@ class AgreementBook:
     def update(self, seen: Mapping[str, Pairs], *, pass_at: float, most: int, at: str) -> dict[str, Any]:
         """Add what this run has seen; give metric -> figures. Nothing is written when nothing changed."""
         stored: dict[str, Any] = self._read(PAIRS) or {}
-        kept = {trace: pairs for trace, pairs in stored.items() if trace not in seen}
         new = {trace: {name: list(pair) for name, pair in pairs.items()} for trace, pairs in seen.items() if pairs}
+        together = {trace: pairs for trace, pairs in stored.items() if trace not in seen or new.get(trace) == pairs}
         # New ones come last: the oldest are the first to go.
-        together = dict(list((kept | {t: p for t, p in new.items() if stored.get(t) != p}).items())[-most:])
-        together |= {trace: pairs for trace, pairs in new.items() if stored.get(trace) == pairs}
+        together |= {trace: pairs for trace, pairs in new.items() if trace not in together}
+        together = dict(list(together.items())[-most:])
         by_metric: dict[str, list[tuple[bool, bool]]] = {}
         for pairs in together.values():
             for name, (metric, people) in pairs.items():

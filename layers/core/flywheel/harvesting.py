@@ -164,8 +164,8 @@ class Harvester:
             return
         review = chunk.reviews[row.trace_id]
         tally.flagged += review.flagged
-        if pairs := pairs_of(chunk.scores.get(row.trace_id, ()), review, self._settings.pass_at):
-            tally.pairs[row.trace_id] = pairs
+        # Also when there are none any more: what was said may have been taken back.
+        tally.pairs[row.trace_id] = pairs_of(chunk.scores.get(row.trace_id, ()), review, self._settings.pass_at)
         look = looks.get(row.trace_id)
         if row.trace_id in chunk.waiting and (look is None or look.review_hash != review.review_hash):
             # Somebody is at the conflict that was brought back: it is looked at again when it is finished.
