@@ -37,6 +37,12 @@ class SsmParameters(SsmSettings):
         with translated(f"ssm:PutParameter {path}"):
             self._client.put_parameter(Name=path, Value=value, Type="String", Overwrite=True)
 
+    def put_secret(self, name: str, value: str) -> None:
+        """Write a SecureString, replacing what was there."""
+        path = f"{self._prefix}/{name}"
+        with translated(f"ssm:PutParameter {path}"):
+            self._client.put_parameter(Name=path, Value=value, Type="SecureString", Overwrite=True)
+
 
 class BusRequests:
     """`GateRequested` and the like on the stack's bus, with the time of the request as the event's own."""

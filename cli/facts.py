@@ -31,7 +31,10 @@ _WAVE_PAIRS = 50
 
 @dataclass(frozen=True, slots=True)
 class StackFacts:
-    """Names of the stack's parts. `judge_model_id` and `mcp_url` None: an older stack that does not say."""
+    """Names of the stack's parts; what is None is not said by an older stack.
+
+    `webhook_url` ends in a slash; `judge_base_url` is the judge's OpenAI-compatible address, also that of Bedrock.
+    """
 
     stack: str
     environment: str
@@ -53,6 +56,9 @@ class StackFacts:
     traffic_machine: str | None = None
     stand_ins: str = ""
     harvest_function: str | None = None
+    webhook_url: str | None = None
+    judge_base_url: str | None = None
+    langfuse_environment: str | None = None
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Self:
@@ -74,6 +80,9 @@ class StackFacts:
             stand_ins=parameters.get("StandIns") or "",
             traffic_machine=outputs.get("TrafficStateMachineArn") or None,
             harvest_function=outputs.get("HarvestReviewsFunctionName") or None,
+            webhook_url=outputs.get("LangfuseWebhookUrl") or None,
+            judge_base_url=outputs.get("JudgeUrl") or parameters.get("JudgeBaseUrl") or None,
+            langfuse_environment=parameters.get("LangfuseEnvironment") or None,
         )
 
 

@@ -13,6 +13,7 @@ from cli.target import Target, choose_target, stands_in
 if TYPE_CHECKING:
     from cli.facts import StackFacts
     from cli.letters import Handover, LetterBox
+    from flywheel.adapters.langfuse import LangfuseApi
     from flywheel.domain.dead_letters import Addresses
     from flywheel.domain.golden import GoldenItem
     from flywheel.ports import (
@@ -60,6 +61,8 @@ class Settings(Protocol):
     def text(self, name: str) -> str | None: ...
 
     def put(self, name: str, value: str) -> None: ...
+
+    def put_secret(self, name: str, value: str) -> None: ...
 
 
 class HarvestRuns(Protocol):
@@ -145,6 +148,12 @@ class Session:
         from cli import aws  # noqa: PLC0415 - boto3
 
         return aws.golden_dataset(self.facts.langfuse_prefix)
+
+    @cached_property
+    def langfuse_api(self) -> "LangfuseApi":
+        from cli import aws  # noqa: PLC0415 - boto3
+
+        return aws.langfuse_api(self.facts.langfuse_prefix)
 
     @cached_property
     def review_queue(self) -> "ReviewQueue":

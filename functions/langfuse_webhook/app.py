@@ -96,10 +96,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     request = request_of(event)
     answer = receiver.receive(request) if request is not None else Answer("Malformed", reason="the body is no base64")
     metrics.add_metric(f"Deliveries{answer.outcome}", MetricUnit.Count, 1)
-    log = logger.info if answer.outcome in ("Accepted", "Replayed", "Ignored") else logger.warning
+    log = logger.info if answer.outcome in ("Accepted", "Replayed", "Checked", "Ignored") else logger.warning
     log("delivery answered", outcome=answer.outcome, sender=answer.sender, delivery_id=answer.delivery_id,
         reason=answer.reason, status=answer.status)  # fmt: skip
     headers = {"content-type": "application/json", "cache-control": "no-store"}
     if answer.outcome == "WrongMethod":
         headers["allow"] = "POST"
-    return {"statusCode": answer.status, "headers": headers, "body": json.dumps({"status": answer.outcome})}
+    said: dict[str, object] = {"checked": True} if answer.outcome == "Checked" else {"status": answer.outcome}
+    return {"statusCode": answer.status, "headers": headers, "body": json.dumps(said)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from local.langfuse.clock import Clock
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE datasets (
@@ -58,6 +58,19 @@ CREATE TABLE prompts (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL, prompt TEXT NOT NULL,
   config TEXT NOT NULL, tags TEXT NOT NULL, labels TEXT NOT NULL, commit_message TEXT,
   created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, UNIQUE (name, version));
+"""
+# What version 2 has beside that; a file of version 1 gains it and loses nothing.
+_SINCE_2 = """
+CREATE TABLE llm_connections (
+  id TEXT PRIMARY KEY, provider TEXT NOT NULL UNIQUE, adapter TEXT NOT NULL, display_secret_key TEXT NOT NULL,
+  base_url TEXT, custom_models TEXT NOT NULL, with_default_models INTEGER NOT NULL, extra_header_keys TEXT NOT NULL,
+  config TEXT NOT NULL, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL);
+CREATE TABLE evaluators (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, definition TEXT NOT NULL,
+  created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL);
+CREATE TABLE evaluation_rules (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, definition TEXT NOT NULL,
+  created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL);
 """
 
 
@@ -127,7 +140,9 @@ class Store:
         found = self._db.execute("PRAGMA user_version").fetchone()[0]
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if found == 0 and tables == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            self._db.executescript(f"BEGIN; {_SCHEMA} {_SINCE_2} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif found == 1:
+            self._db.executescript(f"BEGIN; {_SINCE_2} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         elif found != SCHEMA_VERSION:
             raise StoreError(
                 f"{path!r} was not written by this version of the stand-in (schema {found}, expected "

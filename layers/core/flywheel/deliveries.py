@@ -29,6 +29,8 @@ SENDERS: frozenset[str] = frozenset(get_args(Sender.__value__))
 MAY_BE_UNSIGNED: frozenset[str] = frozenset({"remote-experiment", "web-callout"})
 SIGNATURE_HEADER = "x-langfuse-signature"
 SECRET_HEADER = "x-flywheel-secret"  # noqa: S105 - a header's name
+# With the value 1: a test delivery. It is verified like any other and has no effect.
+CHECK_HEADER = "x-flywheel-check"
 
 _MOST_FREE_BYTES = 96 * 1024
 _DEEPEST = 40

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from flywheel.deliveries import (
+    CHECK_HEADER,
     MAY_BE_UNSIGNED,
     SECRET_HEADER,
     SENDERS,
@@ -27,6 +28,7 @@ MOST_BYTES = 5 * 1024 * 1024
 type Outcome = Literal[
     "Accepted",
     "Replayed",
+    "Checked",
     "DeadLettered",
     "Ignored",
     "Refused",
@@ -42,6 +44,7 @@ type Outcome = Literal[
 STATUS: Mapping[Outcome, int] = {
     "Accepted": 200,
     "Replayed": 200,
+    "Checked": 200,
     "DeadLettered": 202,
     "Ignored": 202,
     "Refused": 401,
@@ -116,6 +119,8 @@ class Receiver:
             return Answer("Failed", sender, reason=str(error))
         if isinstance(verified, Answer):
             return verified
+        if request.headers.get(CHECK_HEADER) == "1":  # somebody who has the secret asks whether it is the right one
+            return Answer("Checked", sender)
         return self._read(sender, request.body, verified)
 
     def _verify(self, sender: Sender, request: Request) -> int | Answer | None:

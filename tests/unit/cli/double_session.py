@@ -49,6 +49,9 @@ class WritableSettings(InMemorySettings):
     def put(self, name: str, value: str) -> None:
         self.texts[name] = value
 
+    def put_secret(self, name: str, value: str) -> None:
+        self.texts[name] = value
+
 
 class WritableDatasets(InMemoryDatasets):
     """Remembers what was written; `broken_after` writes it fails, as a Langfuse that goes away."""

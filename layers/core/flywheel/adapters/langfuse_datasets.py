@@ -95,7 +95,22 @@ class LangfuseDatasetStore:
                 return sorted(set(names))
             page += 1
 
-    def ensure(self, name: str, *, description: str | None = None, metadata: Mapping[str, Any] | None = None) -> str:
+    def schemas(self, name: str) -> tuple[Any, Any] | None:
+        """Schemas of input and expected output as Langfuse has them, each None when unset; None: no such dataset."""
+        try:
+            found = self._api.get(f"v2/datasets/{segment(name)}")
+        except NotFoundError:
+            return None
+        return found.get("inputSchema"), found.get("expectedOutputSchema")
+
+    def ensure(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        with_schemas: bool = True,
+    ) -> str:
         """Create the dataset with the schemas of golden items, or bring it up to date; give its id.
 
         Raises:
@@ -103,11 +118,9 @@ class LangfuseDatasetStore:
         """
         if not name or name != name.strip("/") or "//" in name:
             raise InvalidRequestError(f"not a dataset name: {name[:80]!r}; no slash at its ends, no double slash")
-        body: dict[str, Any] = {
-            "name": name,
-            "inputSchema": INPUT_SCHEMA,
-            "expectedOutputSchema": EXPECTED_OUTPUT_SCHEMA,
-        }
+        body: dict[str, Any] = {"name": name}
+        if with_schemas:
+            body |= {"inputSchema": INPUT_SCHEMA, "expectedOutputSchema": EXPECTED_OUTPUT_SCHEMA}
         body |= {key: value for key, value in (("description", description), ("metadata", metadata)) if value}
         return str(self._api.post("v2/datasets", body)["id"])
 

@@ -1,11 +1,13 @@
 """Annotation queues of Langfuse: made with what reviewers are asked, filled trace by trace, read with their scores."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Any, Final
 
 from flywheel.adapters.langfuse import LangfuseApi, Query, json_bytes, segment
+from flywheel.adapters.langfuse_score_configs import LangfuseScoreConfigs, pages
 from flywheel.domain.review_form import CORRECT, GATE_FORM, FormScore
 from flywheel.errors import ConflictError, InvalidRequestError, TransientError
 from flywheel.ports import HumanScore, Queue
@@ -26,19 +28,27 @@ _LONGEST_WAIT_S = 8.0
 _SKEW = timedelta(minutes=5)
 
 
+@dataclass(frozen=True, slots=True)
+class QueueForm:
+    """What a queue asks, beside a form. `unasked`: names of the form's scores that it does not ask for."""
+
+    queue_id: str
+    unasked: tuple[str, ...]
+
+
 class LangfuseReviewQueue:
     """Queues, score configs and human scores of one project."""
 
     def __init__(self, api: LangfuseApi, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._api = api
+        self._score_configs = LangfuseScoreConfigs(api)
         self._now = now
 
     def ensure(self, name: str, form: Sequence[FormScore] = GATE_FORM, *, deadline_s: float = 30.0) -> Queue:
         end = self._api.monotonic() + deadline_s
         found = self._find(name, end) or self._create(name, form, end)
-        configs = self._configs(form, end)
-        asked = set(found["scoreConfigIds"])
-        missing = [score.name for score in form if score.required and not asked.intersection(configs[score.name])]
+        unasked = self._unasked(found, form, end)
+        missing = [score.name for score in form if score.required and score.name in unasked]
         if missing:
             raise InvalidRequestError(
                 f"the annotation queue {name!r} does not ask for the {_KINDS[form[0].data_type]} score "
@@ -51,6 +61,17 @@ class LangfuseReviewQueue:
         end = self._api.monotonic() + deadline_s
         found = self._find(name, end)
         return None if found is None else Queue(str(found["id"]), name, self._url(str(found["id"]), end))
+
+    def inspect(self, name: str, form: Sequence[FormScore], *, deadline_s: float = 30.0) -> QueueForm | None:
+        """Compare the queue of that name with a form; None: there is no such queue. Makes nothing."""
+        end = self._api.monotonic() + deadline_s
+        found = self._find(name, end)
+        return None if found is None else QueueForm(str(found["id"]), self._unasked(found, form, end))
+
+    def _unasked(self, queue: dict[str, Any], form: Sequence[FormScore], end: float) -> tuple[str, ...]:
+        configs = self._configs(form, end)
+        asked = set(queue["scoreConfigIds"])
+        return tuple(score.name for score in form if not asked.intersection(configs[score.name]))
 
     def _find(self, name: str, end: float) -> dict[str, Any] | None:
         return next((queue for queue in self._rows("annotation-queues", (), end) if queue["name"] == name), None)
@@ -71,20 +92,12 @@ class LangfuseReviewQueue:
         return created
 
     def _config(self, score: FormScore, end: float) -> str:
-        body = {"name": score.name, "dataType": score.data_type, "description": score.description}
-        return str(self._api.post("score-configs", body, deadline_s=self._left_s(end))["id"])
+        return self._score_configs.create(score, deadline_s=self._left_s(end))
 
     def _configs(self, form: Sequence[FormScore], end: float) -> dict[str, list[str]]:
-        """Ids of each score's configs, the oldest first: names are not unique in Langfuse."""
-        found = sorted(self._rows("score-configs", (), end), key=lambda config: (config["createdAt"], config["id"]))
-        return {
-            score.name: [
-                str(config["id"])
-                for config in found
-                if (config["name"], config["dataType"], config["isArchived"]) == (score.name, score.data_type, False)
-            ]
-            for score in form
-        }
+        """Ids of each score's configs, the oldest first."""
+        found = self._score_configs.standing(form, deadline_s=self._left_s(end))
+        return {name: [str(config["id"]) for config in configs] for name, configs in found.items()}
 
     def _url(self, queue_id: str, end: float) -> str:
         project = self._api.get("projects", deadline_s=self._left_s(end))["data"][0]["id"]
@@ -162,13 +175,7 @@ class LangfuseReviewQueue:
             cursor = following
 
     def _rows(self, path: str, query: Query, end: float) -> Iterator[dict[str, Any]]:
-        page = 1
-        while True:
-            reply = self._api.get(path, [*query, ("limit", _PAGE), ("page", page)], deadline_s=self._left_s(end))
-            yield from reply["data"]
-            if page >= int(reply["meta"]["totalPages"]) or not reply["data"]:
-                return
-            page += 1
+        return pages(self._api, path, query, deadline_s=self._left_s(end))
 
     def _left_s(self, end: float) -> float:
         return max(0.1, end - self._api.monotonic())

@@ -8,12 +8,17 @@ type ScoreType = Literal["BOOLEAN", "CATEGORICAL", "NUMERIC"]
 
 @dataclass(frozen=True, slots=True)
 class FormScore:
-    """One question of the form, as a score config of Langfuse. `description` is what reviewers read beside it."""
+    """One question of the form, as a score config of Langfuse. `description` is what reviewers read beside it.
+
+    `minimum` and `maximum` are the ends of a number's range, both included; None: it has no such end.
+    """
 
     name: str
     data_type: ScoreType
     description: str
     required: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 # The gate's reviewers are asked this one question; live reviewers are asked it, too.
