@@ -120,6 +120,21 @@ def test_a_wrong_signature_is_not_mended_by_the_secret() -> None:
     assert World().send("/remote-experiment", EXPERIMENT, headers).outcome == "Refused"
 
 
+def test_a_test_delivery_is_verified_and_has_no_effect() -> None:
+    world = World()
+    check = {"x-flywheel-check": "1"}
+    body = json.dumps(PROMPT_VERSION).encode()
+    signed = {"x-langfuse-signature": sign(SECRET, body, AT)}
+    wrong = {"x-langfuse-signature": sign("another secret", body, AT)}
+    assert world.send("/prompt-version", body, signed | check) == Answer("Checked", "prompt-version")
+    assert world.send("/web-callout", b"{}", {"x-flywheel-secret": TOKEN} | check).status == 200
+    assert world.send("/prompt-version", body, wrong | check).status == 401
+    assert world.send("/web-callout", b"{}", {"x-flywheel-secret": "wrong"} | check).status == 401
+    assert (world.bus.events, world.letters.letters) == ([], [])
+    # The delivery itself was not used up.
+    assert world.send("/prompt-version", body, signed | {"x-flywheel-check": "0"}).outcome == "Accepted"
+
+
 @pytest.mark.parametrize("path", ["/prompt-version", "/web-callout"])
 def test_without_a_secret_in_the_settings_everything_is_refused(path: str) -> None:
     world = World()

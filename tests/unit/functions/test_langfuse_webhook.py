@@ -63,6 +63,14 @@ def test_a_delivery_in_base64_with_capitals_in_its_headers_is_accepted(world: Wo
     assert call(event) == (200, "Replayed")
 
 
+def test_a_test_delivery_is_told_that_it_was_checked(world: World) -> None:
+    headers = {"X-Langfuse-Signature": sign(SECRET, BODY, AT), "X-Flywheel-Check": "1"}
+    context: Any = Context()
+    reply = app.lambda_handler(url_event("/prompt-version", BODY.decode(), headers), context)
+    assert (reply["statusCode"], json.loads(reply["body"])) == (200, {"checked": True})
+    assert world.bus.events == []
+
+
 @pytest.mark.parametrize(("body", "is_base64"), [("!!", True), ("AAA", True), ("\ud800", False), ("ü", True)])
 def test_a_body_that_is_not_what_it_says_is_refused(world: World, body: str, is_base64: bool) -> None:
     assert call(url_event("/prompt-version", body, {}, is_base64=is_base64)) == (400, "Malformed")
