@@ -4,7 +4,7 @@ import uuid
 
 from cli.problems import CommandError
 from cli.session import Session
-from flywheel.events import GateTrigger, NotForUs, parse_trigger
+from flywheel.triggers import GateTrigger, NotForUs, parse_trigger
 
 
 def request_gate(

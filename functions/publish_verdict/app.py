@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -122,5 +122,9 @@ def lambda_handler(event: PublishRequest, context: LambdaContext) -> dict[str, A
         reply = publisher.publish_unplanned(event.event, event.execution_arn, event.failure)
     metrics.add_dimension("verdict", reply.verdict)
     metrics.add_metric("GatesEnded", MetricUnit.Count, 1)
+    if reply.drifted:
+        logger.warning("quality drifted")
+        with single_metric("QualityDrifted", MetricUnit.Count, 1) as drifted:
+            drifted.add_dimension("service", "publish_verdict")
     logger.info("verdict published", verdict=reply.verdict, promoted=reply.promoted, report_key=reply.report_key)
     return reply.model_dump(mode="json")

@@ -79,13 +79,15 @@ class InMemoryScores:
 class RecordingBus:
     def __init__(self) -> None:
         self.events: list[tuple[str, Mapping[str, Any]]] = []
+        self.times: list[datetime | None] = []
         self.failures = 0
 
-    def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
+    def publish(self, detail_type: str, detail: Mapping[str, Any], *, at: datetime | None = None) -> None:
         if self.failures:
             self.failures -= 1
             raise TransientError("the bus is throttled")
         self.events.append((detail_type, detail))
+        self.times.append(at)
 
     @property
     def types(self) -> list[str]:

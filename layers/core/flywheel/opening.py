@@ -6,8 +6,8 @@ from typing import Any
 
 from flywheel.domain.releases import gate_id
 from flywheel.errors import InvalidRequestError
-from flywheel.events import DIGEST, GateTrigger, NotForUs, parse_trigger
 from flywheel.ports import GateRow
+from flywheel.triggers import DIGEST, GateTrigger, NotForUs, parse_trigger
 
 # What stands as the trigger of a gate whose event could not be read.
 UNREADABLE = "unreadable"

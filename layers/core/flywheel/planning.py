@@ -10,6 +10,7 @@ from flywheel.baselines import Baselines
 from flywheel.domain.baselines import stored_facts, tool_hash
 from flywheel.domain.budget import Budget, capped, plan_budget
 from flywheel.domain.candidate import Candidate
+from flywheel.domain.drift import DATASET_GROWN
 from flywheel.domain.gate import Reason, Verdict
 from flywheel.domain.golden import GoldenItem, dataset_hash
 from flywheel.domain.outcome import Arm
@@ -17,9 +18,9 @@ from flywheel.domain.plan import ArmPlan, GatePlan, Trigger
 from flywheel.domain.policy import for_baseline
 from flywheel.domain.prices import load_prices
 from flywheel.domain.releases import GateRequest, runtime_name, supersedes
-from flywheel.domain.waves import gate_items
+from flywheel.domain.waves import gate_items, must_pass_pairs
 from flywheel.evaluation.instrument import judge_spec
-from flywheel.events import ArmMessage, GateTrigger, NotForUs, PlanReply, parse_trigger
+from flywheel.events import ArmMessage, PlanReply
 from flywheel.evidence import GateEvidence
 from flywheel.opening import opened
 from flywheel.planning_inputs import PlanInputs, RefusedError
@@ -34,6 +35,7 @@ from flywheel.ports import (
     Settings,
 )
 from flywheel.stored_arms import Comparison, StoredAnswers, StoredArms
+from flywheel.triggers import GateTrigger, NotForUs, parse_trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,6 @@ class Planner:
         self._gates = gates
         self._releases = releases
         self._inputs = PlanInputs(
-            settings.dataset_name,
             settings.mcp_url,
             images=images,
             datasets=datasets,
@@ -89,6 +90,8 @@ class Planner:
         trigger = parse_trigger(event, self._settings.repository)
         if isinstance(trigger, NotForUs):
             return PlanReply(action="skip", gate_id=""), trigger.reason
+        if trigger.source == DATASET_GROWN and self._releases.head().release is None:
+            return PlanReply(action="skip", gate_id=""), "nothing is in production yet that could answer the new items"
         row = self._gates.open(opened(trigger, execution_arn, self._clock.now()))
         # The record's, so that every attempt orders this request in the same way.
         trigger = trigger.model_copy(update={"requested_at": datetime.fromisoformat(row.requested_at)})
@@ -121,10 +124,12 @@ class Planner:
         policy = self._inputs.policy()
         if trigger.baseline is not None:
             policy = for_baseline(policy, trigger.baseline)
-        snapshot = self._inputs.snapshot()
+        dataset_name = trigger.dataset or self._settings.dataset_name
+        snapshot = self._inputs.snapshot(dataset_name)
         items = snapshot.items
         if trigger.item_ids is not None:
-            items = _chosen(items, trigger.item_ids)
+            items = _chosen(items, trigger.item_ids, all_of_them=trigger.source != DATASET_GROWN)
+        if trigger.item_ids is not None or trigger.dataset is not None:
             policy = replace(policy, minimum_items=min(policy.minimum_items, max(1, len(items))))
         # Comparing a configuration with itself would only cost money.
         own = head.release is not None and head.release.candidate.candidate_id == candidate.candidate_id
@@ -139,7 +144,6 @@ class Planner:
                 incumbent=incumbent,
                 policy=policy,
                 items=tuple(item for item in items if item.item_id in averaged),
-                dataset_hash=whole,
                 judge_version=judge.version,
                 tool_hash=tools,
             ),
@@ -156,15 +160,15 @@ class Planner:
             arms=tuple(ArmPlan(arm, of, runtime_name(environment, trigger.gate_id, arm)) for arm, of in arms),
             incumbent_release=head.release.release_no if head.release else None,
             policy=policy,
-            dataset_name=self._settings.dataset_name,
+            dataset_name=dataset_name,
             dataset_version=snapshot.version.astimezone(UTC).isoformat(),
             dataset_hash=whole,
             items=items,
             judge=judge,
             seed=int(hashlib.sha256(trigger.gate_id.encode()).hexdigest()[:8], 16),
             muted=self._inputs.muted(),
-            # A gate over part of the dataset shows something; it is no reason to change production.
-            promote=trigger.promote and trigger.item_ids is None,
+            # A gate over part of the dataset, or another one, shows something; it is no reason to change production.
+            promote=trigger.promote and trigger.item_ids is None and trigger.dataset is None,
             annotate=trigger.annotate,
             revision=revision,
             concurrency=self._settings.concurrency,
@@ -186,7 +190,8 @@ class Planner:
                 observed=float(len(plan.items)),
                 required=float(policy.minimum_items),
             )
-        if not gate_items(policy, plan.items):
+        asked = gate_items(policy, plan.items) or (not plan.promote and must_pass_pairs(policy, plan.items))
+        if not asked:
             raise RefusedError("too_few_items", f"no item counts in the average of {policy.primary_metric}")
         cost = _budget(plan).cost.usd
         if cost > policy.usd_per_gate:
@@ -201,7 +206,8 @@ class Planner:
         if plan.promote:
             self._not_superseded(mine, self._releases.newest_request())
         day = f"{self._clock.now().astimezone(UTC):%Y-%m-%d}"
-        if not self._gates.count(plan.gate_id, day, policy.gates_per_day):
+        # Not those of new items: they come as often as people review, and must not take the day's gates from a push.
+        if trigger.source != DATASET_GROWN and not self._gates.count(plan.gate_id, day, policy.gates_per_day):
             raise RefusedError(
                 "gates_per_day",
                 f"{policy.gates_per_day} gates were planned on {day} (UTC) already: wait or raise gates_per_day",
@@ -223,10 +229,11 @@ class Planner:
         )
 
 
-def _chosen(items: tuple[GoldenItem, ...], wanted: tuple[str, ...]) -> tuple[GoldenItem, ...]:
+def _chosen(items: tuple[GoldenItem, ...], wanted: tuple[str, ...], *, all_of_them: bool) -> tuple[GoldenItem, ...]:
     known = {item.item_id for item in items}
     unknown = [item_id for item_id in wanted if item_id not in known]
-    if unknown or not wanted:
+    # New items may be archived again before they are asked: the others are asked all the same.
+    if (unknown and all_of_them) or len(unknown) == len(wanted):
         named = ", ".join(unknown[:10])
         raise RefusedError("unknown_items", f"the dataset does not have the items asked for: {named or 'none given'}")
     return tuple(item for item in items if item.item_id in set(wanted))

@@ -12,10 +12,10 @@ from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_pol
 from flywheel.domain.strict import first_problems
 from flywheel.domain.verdict import Reason
 from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, PlanRefusedError
-from flywheel.events import PRODUCTION, GateTrigger, PromptVersion
 from flywheel.ports import DatasetSnapshot, DatasetStore, Head, ImageRegistry, PromptStore, Settings
 from flywheel.runtimes import Surroundings, runtime_environment
 from flywheel.stored_arms import ANCHOR_SETTING, AnchorSetting, parse_anchor
+from flywheel.triggers import PRODUCTION, GateTrigger, PromptVersion
 
 _MUTES: TypeAdapter[list[MutedItem]] = TypeAdapter(list[MutedItem])
 
@@ -28,6 +28,18 @@ class AgentSettings(BaseModel):
     model_id: str = Field(min_length=1, max_length=300)
     parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
     prompt: PromptVersion | None = None
+
+
+def parse_agent_settings(text: str) -> AgentSettings:
+    """Read the setting.
+
+    Raises:
+        InvalidRequestError: it is invalid; names what is wrong.
+    """
+    try:
+        return AgentSettings.model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidRequestError(f"the SSM parameter 'agent' is invalid: {first_problems(error)}") from error
 
 
 class RefusedError(PlanRefusedError):
@@ -43,7 +55,6 @@ class PlanInputs:
 
     def __init__(
         self,
-        dataset_name: str,
         mcp_url: str,
         *,
         images: ImageRegistry,
@@ -51,7 +62,6 @@ class PlanInputs:
         prompts: PromptStore,
         parameters: Settings,
     ) -> None:
-        self._dataset_name = dataset_name
         self._mcp_url = mcp_url
         self._images = images
         self._datasets = datasets
@@ -112,11 +122,9 @@ class PlanInputs:
                 "invalid_agent_settings", "the SSM parameter 'agent' of this environment does not exist: create it"
             )
         try:
-            return AgentSettings.model_validate_json(text)
-        except ValidationError as error:
-            raise RefusedError(
-                "invalid_agent_settings", f"the SSM parameter 'agent' is invalid: {first_problems(error)}"
-            ) from error
+            return parse_agent_settings(text)
+        except InvalidRequestError as error:
+            raise RefusedError("invalid_agent_settings", str(error)) from error
 
     def policy(self) -> GatePolicy:
         text = self._parameters.text("policy")
@@ -143,8 +151,7 @@ class PlanInputs:
                 f"the SSM parameter 'anchor' is invalid: {error}; `flywheel gate anchor --oldest` corrects it",
             ) from error
 
-    def snapshot(self) -> DatasetSnapshot:
-        name = self._dataset_name
+    def snapshot(self, name: str) -> DatasetSnapshot:
         try:
             snapshot = self._datasets.snapshot(name)
         except NotFoundError as error:

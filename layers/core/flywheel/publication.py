@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flywheel.domain.annotation import failed_note
+from flywheel.domain.drift import DATASET_GROWN, NIGHTLY
 from flywheel.domain.gate import Reason, Verdict
 from flywheel.domain.holds import NOTE_OF
 from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.plan import GatePlan
+from flywheel.drifting import DriftWatch
 from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.events import Failure, PublishReply
 from flywheel.evidence import GateEvidence, report_key
@@ -20,6 +22,13 @@ from flywheel.production import settled
 
 _CAUSE_LIMIT = 300
 _EVENT_TYPES = {"PASS": "GatePassed", "FAIL": "GateFailed", "INCONCLUSIVE": "GateInconclusive"}
+# What is judged, where that is not an image that somebody pushed.
+_WHAT = {
+    NIGHTLY: "production, every night",
+    DATASET_GROWN: "production, on new items",
+    "prompt-version": "a prompt from Langfuse",
+    "remote-experiment": "an experiment from Langfuse",
+}
 _CLEAN_UP_FAILED = "CleanUpFailed"
 _PROMOTION_REFUSED = "PromotionRefusedError"
 
@@ -130,7 +139,7 @@ class Announcer:
 
 
 def _letter(environment: str, row: GateRow, message: str) -> tuple[str, str]:
-    what = "production, every night" if row.trigger == "nightly" else row.tag or (row.digest or "image")[:19]
+    what = _WHAT.get(row.trigger) or row.tag or (row.digest or "image")[:19]
     state = "promoted" if row.promoted else "not promoted"
     lines = [
         f"Gate {row.gate_id} ({environment}): {row.verdict}, {state}.",
@@ -167,6 +176,7 @@ class Publisher:
         self._render = render
         self._clock = clock
         self._warn = warn
+        self._drift = DriftWatch(evidence, announcer.bus, announcer.once)
 
     def publish_unplanned(self, event: Mapping[str, Any], execution_arn: str, failure: Failure) -> PublishReply:
         """End a gate whose planning failed for good, so that no push goes without a trace.
@@ -216,9 +226,9 @@ class Publisher:
         row = self._gates.get(gate_id) or row
         first = next((reason.message for reason in verdict.against if reason.message), "")
         self._announcer.announce(row, first)
-        return PublishReply(
-            verdict=row.verdict or verdict.kind or "INCONCLUSIVE", promoted=row.promoted, report_key=key
-        )
+        ended = row.verdict or verdict.kind or "INCONCLUSIVE"
+        drifted = self._drift.look(gate_id, ended)
+        return PublishReply(verdict=ended, promoted=row.promoted, report_key=key, drifted=drifted)
 
     def _review_note(self, gate_id: str, decided: Verdict) -> Reason | None:
         """That people should have been asked about this gate and were not."""

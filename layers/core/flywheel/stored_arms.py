@@ -68,14 +68,13 @@ def parse_anchor(text: str | None) -> AnchorSetting:
 class Comparison:
     """What a gate compares. `incumbent` None: nothing is in production, or it is the candidate itself.
 
-    `items`: those that count in the average. `dataset_hash` is that of the whole dataset.
+    `items`: those that count in the average.
     """
 
     candidate_id: str
     incumbent: Release | None
     policy: GatePolicy
     items: tuple[GoldenItem, ...]
-    dataset_hash: str
     judge_version: str
     tool_hash: str
 
@@ -118,9 +117,10 @@ class StoredArms:
     def _incumbent(self, it: Comparison) -> StoredAnswers | Reason | None:
         if it.policy.incumbent != "cached" or it.incumbent is None:
             return None
-        # Stored answers are judged again, so another judge would do no harm by itself; but whoever changes judge,
-        # tools or dataset wants to know how production does under them, and a rerun tells.
-        conditions = Conditions(it.judge_version, it.tool_hash, it.dataset_hash)
+        # Stored answers are judged again, so another judge would do no harm by itself; but whoever changes judge or
+        # tools wants to know how production does under them, and a rerun tells. The dataset is looked at item by item:
+        # it grows by itself, and an answer to an unchanged question is as good as it was.
+        conditions = Conditions(it.judge_version, it.tool_hash)
         gates = self._baselines.gates(it.incumbent.candidate.candidate_id)
         found = self._answers(it, it.incumbent, "incumbent", conditions, gates)
         if isinstance(found, str):
@@ -133,7 +133,6 @@ class StoredArms:
             return None
         releases = self._oldest_first()
         compared = {it.candidate_id} | ({it.incumbent.candidate.candidate_id} if it.incumbent else set())
-        # Item by item: a golden dataset grows, and an answer to an unchanged question is as good as it was.
         conditions = Conditions(it.judge_version, it.tool_hash)
         if setting.release != "oldest":
             release = next((r for r in releases if r.release_no == setting.release), None)

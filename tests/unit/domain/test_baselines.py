@@ -27,7 +27,7 @@ from tests.unit.domain.samples import answered, candidate_of, errored, golden
 
 ITEMS = (golden("a"), golden("b"))
 TOOLS = tool_hash("https://mcp.test/mcp")
-NOW = Conditions("judge-1", TOOLS, dataset_hash(ITEMS))
+NOW = Conditions("judge-1", TOOLS)
 OLD, NEW = candidate_of("b"), candidate_of("a")
 
 
@@ -137,10 +137,9 @@ def test_production_judges_itself_only_when_nothing_is_compared_with_it() -> Non
     [
         ({"judge_version": "judge-2"}, "another judge"),
         ({"tool_hash": "x"}, "other tools"),
-        ({"dataset_hash": "x"}, "another dataset"),
     ],
 )
-def test_outputs_are_of_no_use_once_judge_tools_or_dataset_differ(change: dict[str, str], why: str) -> None:
+def test_outputs_are_of_no_use_once_judge_or_tools_differ(change: dict[str, str], why: str) -> None:
     then = baseline(*(answered("a", trial=n) for n in (1, 2, 3)), **change)
 
     assert why in (NOW.against(then) or "")
@@ -154,9 +153,8 @@ def test_nothing_changed_is_nothing_against() -> None:
 def test_item_by_item_an_unchanged_question_keeps_its_answers_in_a_dataset_that_grew() -> None:
     then = baseline(answered("a"), answered("b"))
     changed = replace(ITEMS[1], response_facts=("another fact",))
-    by_item = replace(NOW, dataset_hash=None)
 
-    found = stored_trials((ITEMS[0], changed, golden("c")), [then], by_item, "anchor")
+    found = stored_trials((ITEMS[0], changed, golden("c")), [then], NOW, "anchor")
 
     assert [(r.key.item_id, r.key.trial, r.key.arm) for r in found] == [("a", 1, "anchor")]
 

@@ -49,9 +49,14 @@ def test_the_two_rounds_come_in_different_orders() -> None:
     assert [p.item_id for p in pairs[:30]] != [p.item_id for p in pairs[30:]]
 
 
-def test_no_items_and_a_negative_limit_are_errors() -> None:
-    with pytest.raises(ValueError, match="at least one item"):
-        SequentialGate(BARE, {}, 0)
+def test_without_items_there_is_nothing_to_weigh() -> None:
+    gate = SequentialGate(BARE, {}, 0)
+    assert gate.next_pairs(10) == []
+    assert (gate.verdict().kind, gate.verdict().reasons, gate.describe()) == ("PASS", (), {})
+    assert SequentialGate.from_json(gate.to_json()) == gate
+
+
+def test_a_negative_limit_is_an_error() -> None:
     with pytest.raises(ValueError, match="limit is -1"):
         SequentialGate(BARE, ITEMS, 0).next_pairs(-1)
 

@@ -12,8 +12,8 @@ from flywheel.domain.golden import dataset_hash
 from flywheel.domain.prices import load_prices
 from flywheel.domain.releases import gate_id
 from flywheel.errors import AccessDeniedError, InvalidRequestError, TransientError
-from flywheel.events import NotForUs, parse_trigger
 from flywheel.evidence import plan_key
+from flywheel.triggers import NotForUs, parse_trigger
 from functions.plan_gate import app as plan_gate
 from tests.fakes.world import (
     DIGEST,

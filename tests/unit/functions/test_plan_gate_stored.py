@@ -70,7 +70,6 @@ def test_answers_of_several_gates_add_up() -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"dataset_hash": "0" * 64}, "another dataset"),
         ({"judge_version": "0" * 16}, "another judge"),
         ({"tool_hash": "0" * 64}, "other tools"),
     ],
@@ -85,6 +84,15 @@ def test_an_incumbent_whose_answers_were_made_under_something_else_answers_again
     assert [arm.arm for arm in plan.arms] == ["candidate", "incumbent"]
     assert (plan.stored, notes(plan)) == ((), ["incumbent_rerun"])
     assert why in plan.notes[0].message
+
+
+def test_answers_to_questions_that_are_the_same_still_serve_in_a_dataset_that_has_grown() -> None:
+    world = world_with("b", **CACHED)
+    keep(world.baselines, "b", dataset_hash="0" * 64)
+    plan = planned(world)
+
+    assert [arm.arm for arm in plan.arms] == ["candidate"]
+    assert plan.stored_arm("incumbent") is not None
 
 
 def test_an_incumbent_of_which_nothing_is_stored_answers_again() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -29,8 +30,8 @@ class EventBridgeBus:
     def from_bus(cls, bus: str, config: Config = _PATIENT) -> Self:
         return cls(boto3.client("events", config=config), bus)
 
-    def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
-        """Put one event.
+    def publish(self, detail_type: str, detail: Mapping[str, Any], *, at: datetime | None = None) -> None:
+        """Put one event. EventBridge keeps whole seconds of its time.
 
         Raises:
             TransientError: the bus throttled or failed.
@@ -42,6 +43,8 @@ class EventBridgeBus:
             "DetailType": detail_type,
             "Detail": json.dumps(detail, allow_nan=False),
         }
+        if at is not None:
+            entry["Time"] = at.replace(microsecond=0)
         with translated(f"events:PutEvents {detail_type}"):
             reply = self._client.put_events(Entries=[entry])
         # PutEvents answers 200 for an event that it did not take.

@@ -105,11 +105,10 @@ def tool_hash(mcp_url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What stored outputs must have been made under. `dataset_hash` None: it is asked item by item."""
+    """What stored outputs must have been made under; whether an item is still the same is asked of each item."""
 
     judge_version: str
     tool_hash: str
-    dataset_hash: str | None = None
 
     def against(self, baseline: Baseline) -> str | None:
         """What has changed since then, in words; None when nothing has."""
@@ -117,8 +116,6 @@ class Conditions:
             return "judged by another judge"
         if baseline.tool_hash != self.tool_hash:
             return "answered with other tools"
-        if self.dataset_hash not in (None, baseline.dataset_hash):
-            return "given to another dataset"
         return None
 
 

@@ -11,6 +11,8 @@ type Route = Literal["invocation", "execution", "event", "unknown"]
 
 _LONGEST_ERROR = 300
 _OURS = "flywheel"
+# What only the gate's machine is for.
+_STARTS_A_GATE = frozenset({"ECR Image Action", "GateRequested", "ExperimentTriggered", "GoldenDatasetGrown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def _by_kind(letter: Letter, body: Mapping[str, Any], about: str, error: str, ad
     detail_type = str(body.get("detail-type", ""))
     gate = next((arn for arn, logical in addresses.machines.items() if logical == "GateStateMachine"), None)
     retire = next((name for name, logical in addresses.functions.items() if logical == "RetireCandidateFunction"), None)
-    if gate is not None and detail_type in {"ECR Image Action", "GateRequested"}:
+    if gate is not None and detail_type in _STARTS_A_GATE:
         return Delivery("execution", about, error, gate, addresses.machines[gate], letter.body)
     if retire is not None and detail_type == "Step Functions Execution Status Change":
         return Delivery("invocation", about, error, retire, addresses.functions[retire], letter.body)

@@ -63,13 +63,14 @@ class SequentialGate:
 
     Args:
         policy: what the candidate must show.
-        items: item id -> slice; only items that count in the averages (see `waves.gate_items`).
+        items: item id -> slice; only items that count in the averages (see `waves.gate_items`). Without any there is
+            nothing to weigh: such a gate asks for no pair and holds nothing against the candidate.
         seed: fixes the order of issue; equal arguments give equal orders.
         history: item id -> the incumbent's stored scores in [0, 1] (cached incumbent); `record` then gets no incumbent.
         anchor: item id -> stored scores of the anchor release, against which the candidate is held as well.
 
     Raises:
-        ValueError: there are no items, or a score of the history or the anchor is outside [0, 1].
+        ValueError: a score of the history or the anchor is outside [0, 1].
     """
 
     def __init__(
@@ -80,8 +81,6 @@ class SequentialGate:
         history: Mapping[str, Sequence[float]] | None = None,
         anchor: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
-        if not items:
-            raise ValueError("a gate needs at least one item")
         self.policy = policy
         self.items = dict(items)
         self.seed = seed
@@ -151,6 +150,8 @@ class SequentialGate:
         A PASS waits for the trials that a gated pass^k needs. `estimates` describes the complete prefix: while the gate
         is open its counts and means, at its end every claim as well; `describe` says more.
         """
+        if not self.items:
+            return Verdict("PASS")
         kind, reasons = gate_rules.decide(self._weighing, self._prefix, exhausted=self._exhausted())
         if kind == "PASS" and self.policy.reliability_k is not None:
             kind = None if self._short() or len(self._prefix) < len(self._issued) else kind
@@ -159,6 +160,8 @@ class SequentialGate:
 
     def describe(self) -> dict[str, Any]:
         """`verdict().estimates` with confidence sequences and their course, for the report; not for every look."""
+        if not self.items:
+            return {}
         return gate_estimates.describe(self._weighing, self._prefix, self.trials)
 
     def to_json(self) -> str:

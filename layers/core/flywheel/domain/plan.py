@@ -49,7 +49,11 @@ class StoredArm:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What started the gate. `source`: `ecr`, `cli`, `nightly`, `prompt-version`; `tag` is for people only."""
+    """What started the gate. `tag` is for people only.
+
+    `source`: `ecr`, `cli`, `nightly`, `prompt-version`, `remote-experiment`, `dataset-grown`.
+
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 

@@ -72,6 +72,8 @@ class GatePolicy:
         on_inconclusive: what an undecided gate does: `reject`, `hold` for a person, or ask for `more_trials`.
         hold_h: hours that a held gate waits for a person before it is rejected.
         more_trials: trials of each item beyond the cap when an undecided gate asks for more.
+        drift_rate: a gate of the incumbent that fails more than this share of the items that it was asked is drift.
+        drift_minimum_items: fewer items than this say nothing about drift.
         gates_per_day: gates planned in one UTC day at most.
         usd_per_gate: estimated cost of one gate at most.
     """
@@ -114,6 +116,8 @@ class GatePolicy:
     on_inconclusive: OnInconclusive = "reject"
     hold_h: float = 24.0
     more_trials: int = 3
+    drift_rate: float = 0.5
+    drift_minimum_items: int = 5
     gates_per_day: int = 50
     usd_per_gate: float = 25.0
 

@@ -52,6 +52,8 @@ _RANGES: Mapping[str, _Range] = {
     "must_pass_score": _Range(0, 1),
     "hold_h": _Range(0.01, 720),
     "more_trials": _Range(1, 100, whole=True),
+    "drift_rate": _Range(0, 1),
+    "drift_minimum_items": _Range(1, 100_000, whole=True),
     "gates_per_day": _Range(1, 100_000, whole=True),
     "usd_per_gate": _Range(0, 1_000_000),
 }

@@ -84,8 +84,8 @@ class PromptStore(Protocol):
 
 
 class EventBus(Protocol):
-    def publish(self, detail_type: str, detail: Mapping[str, Any]) -> None:
-        """Put one event on our bus."""
+    def publish(self, detail_type: str, detail: Mapping[str, Any], *, at: datetime | None = None) -> None:
+        """Put one event on our bus. `at` is its time, to the second; None is now."""
         ...
 
 
