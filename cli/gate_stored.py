@@ -6,7 +6,7 @@ from cli.problems import CommandError
 from cli.session import Session
 from flywheel.baselines import Baselines
 from flywheel.domain.baselines import tool_hash
-from flywheel.domain.golden import GoldenItem, dataset_hash
+from flywheel.domain.golden import GoldenItem
 from flywheel.domain.policy import GatePolicy
 from flywheel.domain.waves import gate_items
 from flywheel.errors import InvalidRequestError
@@ -39,7 +39,6 @@ def stored_choice(
             incumbent=incumbent,
             policy=policy,
             items=tuple(item for item in items if item.item_id in averaged),
-            dataset_hash=dataset_hash(items),
             judge_version=judge_spec(facts.judge_model_id, policy.choice_scores).version,
             tool_hash=tool_hash(facts.mcp_url),
         ),

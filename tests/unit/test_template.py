@@ -158,7 +158,10 @@ def test_the_agents_roles_are_apart_and_trust_agentcore_of_this_account_only(tem
 def test_every_asynchronous_edge_has_a_dead_letter_queue(
     template: dict[str, Any], functions: dict[str, dict[str, Any]]
 ) -> None:
-    by_event = {"RetireCandidateFunction", "SampleTracesFunction", "SweepRuntimesFunction", "HarvestReviewsFunction"}
+    by_event = {
+        *("RetireCandidateFunction", "SampleTracesFunction", "SweepRuntimesFunction", "HarvestReviewsFunction"),
+        "FollowDeliveryFunction",
+    }
     assert {n for n, f in functions.items() if "EventInvokeConfig" in f} == by_event
     machines = [r["Properties"] for r in template["Resources"].values() if r["Type"].endswith("::StateMachine")]
     edges = [e["Properties"] for machine in machines for e in machine["Events"].values()]
@@ -166,7 +169,7 @@ def test_every_asynchronous_edge_has_a_dead_letter_queue(
     edges += template["Resources"]["GateStoppedRule"]["Properties"]["Targets"]
     edges += template["Resources"]["SampleOnDemandRule"]["Properties"]["Targets"]
     edges += [e["Properties"] for f in functions.values() for e in f.get("Events", {}).values()]
-    assert len(edges) == 9
+    assert len(edges) == 12
     for edge in edges:
         assert edge["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
         assert edge["RetryPolicy"]["MaximumRetryAttempts"] >= 3
@@ -283,7 +286,8 @@ def test_alarms_look_at_metrics_of_this_stack_and_tell_somebody(template: dict[s
         assert alarm["TreatMissingData"] == "notBreaching", name
         if not str(alarm["Namespace"]).startswith("AWS/"):
             assert alarm["Namespace"] == metrics, name
-            assert f'add_metric("{alarm["MetricName"]}"' in sources, name
+            emitted = (f'{how}("{alarm["MetricName"]}"' for how in ("add_metric", "single_metric"))
+            assert any(call in sources for call in emitted), name
     assert {"DeadLettersAlarm", "GateBrokenAlarm", "GateTimedOutAlarm", "RuntimesNotDeletedAlarm"} <= set(alarms)
 
 

@@ -91,8 +91,14 @@ def test_an_event_without_a_target_goes_where_its_kind_always_goes(name: str, ro
 
 
 def test_our_own_event_without_a_target_goes_to_the_bus() -> None:
-    body = {"source": "flywheel", "detail-type": "GoldenDatasetGrown", "detail": {"version": 1}}
-    assert route_letter(letter(body), ADDRESSES).event == Event("flywheel", "GoldenDatasetGrown", '{"version": 1}')
+    body = {"source": "flywheel", "detail-type": "TracesSampled", "detail": {"version": 1}}
+    assert route_letter(letter(body), ADDRESSES).event == Event("flywheel", "TracesSampled", '{"version": 1}')
+
+
+@pytest.mark.parametrize("kind", ["GateRequested", "ExperimentTriggered", "GoldenDatasetGrown"])
+def test_what_asks_for_a_gate_goes_to_its_machine(kind: str) -> None:
+    body = {"source": "flywheel", "detail-type": kind, "detail": {"version": 1}}
+    assert route_letter(letter(body), ADDRESSES).target_name == "GateStateMachine"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ class PromptStates(Protocol):
 
 
 class PromptLabels(Protocol):
-    """Labels of prompt versions. Langfuse has no compare-and-set for them: whoever moves one holds a right elsewhere."""
+    """Labels of prompt versions. Langfuse has no compare-and-set for them: who moves one holds a right elsewhere."""
 
     def holder(self, name: str, label: str) -> int | None:
         """Give the version that has the label; None when none has, or there is no such prompt."""
