@@ -69,10 +69,13 @@ class Draw:
 _DRAW: TypeAdapter[Draw] = TypeAdapter(Draw)
 
 
-def run_id(kind: str, at: datetime, *identity: str) -> str:
-    """`s-20261125t101500-1a2b3c4d`: the same for the same window or delivery, in the order of time."""
-    mark = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:8]
-    return f"{kind}-{at.astimezone(UTC):%Y%m%dt%H%M%S}-{mark}"
+def run_id(kind: str, at: datetime | None, *identity: str) -> str:
+    """`s-20261125t101500-1a2b3c4d`: the same for the same window or delivery, in the order of time.
+
+    `at` None: the delivery tells no time of its own, and when it arrives is another time at each delivery.
+    """
+    mark = hashlib.sha256("\n".join(identity).encode()).hexdigest()
+    return f"{kind}-{mark[:16]}" if at is None else f"{kind}-{at.astimezone(UTC):%Y%m%dt%H%M%S}-{mark[:8]}"
 
 
 class Draws:

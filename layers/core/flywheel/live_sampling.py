@@ -123,7 +123,7 @@ class LiveSampler:
         A trace that Langfuse does not know is queued all the same: it may be too young to be read.
         """
         now = self._clock.now()
-        run = run_id("c", now, self._environment, delivery)
+        run = run_id("c", None, self._environment, delivery)
         heads = {head.trace_id: head.at for head in self._drawing.source.named(trace_ids, session_ids)}
         drawn = tuple(
             DrawnTrace(
