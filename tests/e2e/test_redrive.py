@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -159,3 +160,36 @@ def test_a_harvest_that_could_not_be_done_is_redriven_and_tells_of_each_review_o
     assert (found.state, found.failed) == ("unflagged", False)
     assert [event["detail-type"] for event in told] == ["ReviewHarvested"]
     assert harvest.letter(system) is None
+
+
+@pytest.mark.stand_in
+def test_traces_that_were_called_out_while_the_sampler_was_broken_are_queued_once(
+    system: System, broken: Callable[[str], Broken]
+) -> None:
+    langfuse = system.info.langfuse
+    with httpx.Client(base_url=langfuse.url, auth=(langfuse.public_key, langfuse.secret_key)) as http:
+        trace = send_trace(http)
+    event = json.loads((Path(__file__).parents[2] / "events" / "traces_called_out.json").read_text())
+    event["detail"] |= {"delivery_id": uuid.uuid4().hex, "items": [{"trace_id": trace}]}
+    bus = {"EventBusName": system.outputs["EventBusName"], "Source": "flywheel", "DetailType": "TracesCalledOut"}
+
+    sampler = broken("SampleTracesFunction")
+    boto3.client("events").put_events(Entries=[bus | {"Detail": json.dumps(event["detail"])}])  # type: ignore[list-item]
+    letter_id = wait_for("the dead letter", lambda: sampler.letter(system), 90.0)
+    sampler.mend()
+    redriven = system.run("dead-letters", "redrive", letter_id)
+    wait_for("the trace in the queue", lambda: queued(system, trace))
+    sampler.invoke(event)
+    time.sleep(5.0)
+
+    assert redriven.exit_code == 0, redriven.output
+    assert queued(system, trace) == ["PENDING"]
+    assert sampler.letter(system) is None
+
+
+def queued(system: System, trace: str) -> list[str]:
+    """Status of every item of the trace in the queue of live reviews."""
+    queues = system.langfuse.get("annotation-queues", [("limit", 100)])["data"]
+    live = [queue["id"] for queue in queues if queue["name"] == "flywheel live reviews"]
+    items = [system.langfuse.get(f"annotation-queues/{queue}/items", [("limit", 100)])["data"] for queue in live]
+    return [item["status"] for page in items for item in page if item["objectId"] == trace]
