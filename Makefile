@@ -13,7 +13,7 @@ LANGFUSE_PORT ?= 3000
 export UV_PYTHON_PREFERENCE := system
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup browser demo test test-unit test-contract check format build local langfuse-stand-in bench bench-verdict clean
+.PHONY: help setup browser demo demo-loop test test-unit test-contract check format build local langfuse-stand-in bench bench-verdict clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ setup: $(UV) ## bring in what the other targets need (they all call it)
 browser: setup ## find Chromium for the tests of the pages, or bring it in
 	@$(RUN)/python -m tests.browser
 
-demo: setup ## push a good image and several bad ones through the gate, on this machine (KEEP=1 leaves the stack up)
+demo: setup ## push good and bad images through the gate, then let the loop go round, on this machine (KEEP=1 leaves the stack up)
 	@exec $(RUN)/flywheel demo $(if $(KEEP),--keep)
+
+demo-loop: setup ## the second half of the demo alone: users, samples, reviews, harvest, the next push
+	@exec $(RUN)/flywheel demo --part loop $(if $(KEEP),--keep)
 
 test: setup browser ## all tests: unit, integration, end to end
 	@mkdir -p build/test

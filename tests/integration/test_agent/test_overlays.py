@@ -1,4 +1,4 @@
-"""Each bad image of the demo does what its name says, and nothing else."""
+"""Each image of the demo does what its name says, and nothing else."""
 
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.integration.test_agent.process import (
     wait_healthy,
 )
 
-NAMES = ["crashing", "never_ready", "regressed", "slow"]
+NAMES = ["crashing", "never_ready", "regressed", "repaired", "slow"]
 
 
 @contextmanager
@@ -81,3 +81,16 @@ def test_never_ready_runs_but_never_listens(tmp_path: Path) -> None:
             agent.process.wait(4)
 
         assert not agent.healthy()
+
+
+def test_repaired_asks_in_the_words_of_the_documentation_where_it_is_about_a_lambda_function(tmp_path: Path) -> None:
+    with outside_world() as outside, listening(tool_app(outside)) as port:
+        environ = environment(outside.url, f"http://127.0.0.1:{port}/mcp", free_port())
+        with started(environ, tmp_path, overlay="repaired") as agent:
+            wait_healthy(agent)
+            agent.ask("Why does my AWS Lambda function lose its last spans?")
+            agent.ask("What is a span?")
+
+    asked = [str(request["messages"][0]) for request in outside.model_requests if len(request["messages"]) == 1]
+    assert "Why does my process lose its last events?" in asked[0]
+    assert "What is a span?" in asked[-1]
