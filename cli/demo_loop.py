@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cli.problems import CommandError
 
 if TYPE_CHECKING:
-    from cli.demo import Pushed
+    from cli.demo_pushes import Pushed
     from cli.session import Session
     from flywheel.ports import GateRow
     from local.reviewer import Case, Judgement, Worked
