@@ -135,14 +135,14 @@ def live_digest(runtime_name: str, endpoint_name: str) -> str | None:
     return image.partition("@")[2] or None
 
 
-class LambdaHarvest:
-    """Runs of the harvest in the stack's own function: with its role, its layer and its settings."""
+class FunctionRuns:
+    """Runs of one of the stack's own functions: with its role, its layers and its settings."""
 
-    def __init__(self, facts: StackFacts, client: Any = None) -> None:
-        if facts.harvest_function is None:
-            raise CommandError(f"stack {facts.stack} has no function that harvests reviews: deploy it again")
-        self._name = facts.harvest_function
-        # The function may run for ten minutes; a repetition would be a second run.
+    def __init__(self, function: str | None, what: str, stack: str, client: Any = None) -> None:
+        if function is None:
+            raise CommandError(f"stack {stack} has no function for {what}: deploy it again")
+        self._name, self._what = function, what
+        # A function may run for ten minutes; a repetition would be a second run.
         config = Config(read_timeout=620, retries={"total_max_attempts": 1})
         self._client = client or boto3.client("lambda", config=config)
 
@@ -152,7 +152,7 @@ class LambdaHarvest:
             body = json.loads(reply["Payload"].read())
         if "FunctionError" in reply:
             kind, message = body.get("errorType", "error"), body.get("errorMessage", "")
-            said = f"the harvest failed: {kind}: {message}"
+            said = f"{self._what} failed: {kind}: {message}"
             raise TransientError(said) if kind == "TransientError" else CommandError(said)
         summary: dict[str, Any] = body
         return summary

@@ -94,7 +94,7 @@ def demo(
 
 
 def _run(console: Console, names: Sequence[str], *, keep: bool, loop: bool) -> None:
-    from cli import demo_loop, demo_pushes, demo_view  # noqa: PLC0415
+    from cli import demo_loop, demo_pushes, demo_view, setup_local  # noqa: PLC0415
     from cli.session import Session  # noqa: PLC0415
     from local import system  # noqa: PLC0415
 
@@ -108,6 +108,7 @@ def _run(console: Console, names: Sequence[str], *, keep: bool, loop: bool) -> N
     info, _ = system.start(say)
     session = Session(info.stack, "local")
     summary.langfuse = {"url": info.langfuse.url, "version": info.langfuse.version, "kind": info.langfuse.kind}
+    setup_local.set_up(session, info, say)
     say(f"golden dataset: {_import_dataset(session)}")
     if session.releases.head().release is None:
         summary.first = demo_pushes.push(session, FIRST, say)

@@ -216,7 +216,7 @@ def _outcome(row: "GateRow") -> str:
 
 
 def _failure_rate(session: "Session") -> tuple[float, float, float] | None:
-    from cli.sampling import failure_rate  # noqa: PLC0415
+    from cli.sampling import found  # noqa: PLC0415
 
-    found = failure_rate(session)
-    return None if found is None else (round(found.low, 4), round(found.rate, 4), round(found.high, 4))
+    rate = found(session).failure_rate.estimate
+    return None if rate is None else (round(rate.low, 4), round(rate.rate, 4), round(rate.high, 4))

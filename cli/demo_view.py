@@ -21,7 +21,7 @@ def lines_of(loop: "Loop") -> list[str]:
     return [
         f"traffic: {traffic['users']} synthetic users, {traffic['turns']} questions, p95 {traffic['p95_ms']} ms",
         f"reviews: {loop.sampled} traces of a budget of {loop.budget}, {loop.reviewed} judged, {loop.flagged} flagged",
-        f"dataset: {loop.dataset_before} items, now {loop.dataset_after}, near-duplicates linked: {loop.duplicates_linked}",
+        f"dataset: {loop.dataset_before} items, now {loop.dataset_after}; duplicates linked: {loop.duplicates_linked}",
         f"estimated failure rate of production: {said}",
     ]
 

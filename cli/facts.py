@@ -27,6 +27,7 @@ _REQUIRED = {
 _REVIEW_QUEUE = "flywheel gate reviews"
 _LIVE_QUEUE = "flywheel live reviews"
 _WAVE_PAIRS = 50
+_LANGFUSE_ENVIRONMENT = "dev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class StackFacts:
     harvest_function: str | None = None
     webhook_url: str | None = None
     judge_base_url: str | None = None
-    langfuse_environment: str | None = None
+    langfuse_environment: str = _LANGFUSE_ENVIRONMENT
+    sampling_function: str | None = None
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Self:
@@ -82,7 +84,8 @@ class StackFacts:
             harvest_function=outputs.get("HarvestReviewsFunctionName") or None,
             webhook_url=outputs.get("LangfuseWebhookUrl") or None,
             judge_base_url=outputs.get("JudgeUrl") or parameters.get("JudgeBaseUrl") or None,
-            langfuse_environment=parameters.get("LangfuseEnvironment") or None,
+            langfuse_environment=parameters.get("LangfuseEnvironment") or _LANGFUSE_ENVIRONMENT,
+            sampling_function=outputs.get("SampleTracesFunctionName") or None,
         )
 
 

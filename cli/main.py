@@ -21,6 +21,7 @@ class Flywheel(LazyGroup):
         "review": Later("cli.review", "review", "Open what waits for reviewers, and say how much it is."),
         "traffic": Later("cli.traffic", "app", "Synthetic users against production: run, list, show."),
         "dead-letters": Later("cli.dead_letters", "app", "What could not be handled: list, show, redrive."),
+        "sampling": Later("cli.sampling", "app", "Live traces into the review queue: status, run."),
         "harvest": Later("cli.harvest", "app", "Reviews into the golden dataset: status, run, show."),
         "push": Later("cli.push", "push", "Pack the agent and push its image; the push starts a gate."),
         "local": Later("cli.local", "app", "The local stack that stands in for AWS: up, down, status, logs."),

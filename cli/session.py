@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ReviewLedger,
         ReviewQueue,
         RuntimeControl,
+        SamplingStore,
     )
     from flywheel.rollback import RollbackPlan
 
@@ -65,9 +66,9 @@ class Settings(Protocol):
     def put_secret(self, name: str, value: str) -> None: ...
 
 
-class HarvestRuns(Protocol):
+class Runs(Protocol):
     def run(self, *, dry_run: bool) -> dict[str, Any]:
-        """Run the harvest now; the summary of the run."""
+        """Do now what the function does on its schedule; the summary of the run."""
         ...
 
 
@@ -174,10 +175,22 @@ class Session:
         return DynamoDbLiveLedger.from_table(self.facts.state_table)
 
     @cached_property
-    def harvest_runs(self) -> HarvestRuns:
+    def harvest_runs(self) -> Runs:
         from cli import aws  # noqa: PLC0415 - boto3
 
-        return aws.LambdaHarvest(self.facts)
+        return aws.FunctionRuns(self.facts.harvest_function, "the harvest", self.facts.stack)
+
+    @cached_property
+    def sampling_runs(self) -> Runs:
+        from cli import aws  # noqa: PLC0415 - boto3
+
+        return aws.FunctionRuns(self.facts.sampling_function, "sampling", self.facts.stack)
+
+    @cached_property
+    def sampling_store(self) -> "SamplingStore":
+        from flywheel.adapters.dynamodb_sampling import DynamoDbSampling  # noqa: PLC0415 - boto3
+
+        return DynamoDbSampling.from_table(self.facts.state_table, self.facts.langfuse_environment)
 
     @cached_property
     def callbacks(self) -> "Callbacks":

@@ -13,7 +13,7 @@ LOWEST = ("errors", "domain", "ports")
 SERVICE = len(LOWEST)
 ADAPTERS = SERVICE + 1
 # The commands that run the local stack load it when they are called.
-LOADS_LOCAL = {"demo.py", "local.py", "push.py", "setup_local.py", "target.py"}
+LOADS_LOCAL = {"demo.py", "demo_loop.py", "demo_pushes.py", "local.py", "push.py", "setup_local.py", "target.py"}
 
 
 def imports(path: Path, *, when_loaded: bool = False) -> Iterator[str]:

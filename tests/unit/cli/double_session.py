@@ -22,6 +22,7 @@ from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryDatasets, InMemorySettings, RecordingCallbacks
 from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
 from tests.fakes.runtimes import ScriptedAgents
+from tests.fakes.sampling import InMemorySampling
 from tests.fakes.state import InMemoryGates, InMemoryReleases
 
 FACTS = StackFacts(
@@ -120,6 +121,18 @@ class ScriptedHarvests:
         return replace(self.summary, dry_run=dry_run).to_dict()
 
 
+class ScriptedSampling:
+    """Gives one answer of the sampler, whatever is asked."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Any] = {"state": "nothing", "queued": 0}
+        self.dry: list[bool] = []
+
+    def run(self, *, dry_run: bool) -> dict[str, Any]:
+        self.dry.append(dry_run)
+        return self.told
+
+
 class DoubleSession(Session):
     """`steps` happen one by one, each time a command waits."""
 
@@ -134,6 +147,7 @@ class DoubleSession(Session):
         self.machine, self.asked = ScriptedExecutions(), RecordedRequests()
         self.people = InMemoryReviewQueue()
         self.live, self.harvests = InMemoryLiveLedger(), ScriptedHarvests()
+        self.sampling = ScriptedSampling()
         self.woken = RecordingCallbacks()
         self.agents = ScriptedAgents()
         self.ssm, self.golden = WritableSettings(), WritableDatasets(FACTS.dataset, items)
@@ -154,6 +168,8 @@ class DoubleSession(Session):
             "review_ledger": InMemoryReviewLedger(),
             "live_ledger": self.live,
             "harvest_runs": self.harvests,
+            "sampling_runs": self.sampling,
+            "sampling_store": InMemorySampling(),
         }
 
     def langfuse_stands_in(self) -> bool:

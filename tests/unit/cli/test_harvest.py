@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.aws import LambdaHarvest
+from cli.aws import FunctionRuns
 from cli.problems import CommandError
 from flywheel.domain.agreement import Agreement
 from flywheel.errors import TransientError
@@ -15,7 +15,7 @@ from flywheel.harvest_agreement import LATEST, figures_of
 from flywheel.harvest_run import LATEST_RUN, HarvestSummary
 from tests.fakes.clock import NOON
 from tests.fakes.live import LOOK, live_review
-from tests.unit.cli.double_session import FACTS, DoubleSession, run
+from tests.unit.cli.double_session import DoubleSession, run
 
 
 def reviewed() -> DoubleSession:
@@ -84,8 +84,8 @@ class FakeLambda:
 
 def test_the_stacks_own_function_runs_it() -> None:
     client = FakeLambda({"run_id": "h-1"})
-    facts = replace(FACTS, harvest_function="harvest-fn")
-    assert LambdaHarvest(facts, client).run(dry_run=True) == {"run_id": "h-1"}
+    runs = FunctionRuns("harvest-fn", "the harvest", "flywheel-dev", client)
+    assert runs.run(dry_run=True) == {"run_id": "h-1"}
     assert client.payloads == [("harvest-fn", {"dry_run": True})]
 
 
@@ -93,9 +93,9 @@ def test_the_stacks_own_function_runs_it() -> None:
 def test_a_failed_run_says_why(kind: str, expected: type[Exception]) -> None:
     client = FakeLambda({"errorType": kind, "errorMessage": "Langfuse does not answer"}, failed=True)
     with pytest.raises(expected, match="does not answer"):
-        LambdaHarvest(replace(FACTS, harvest_function="f"), client).run(dry_run=False)
+        FunctionRuns("f", "the harvest", "flywheel-dev", client).run(dry_run=False)
 
 
 def test_a_stack_without_the_function_is_told_to_deploy() -> None:
     with pytest.raises(CommandError, match="deploy it again"):
-        LambdaHarvest(FACTS, FakeLambda({}))
+        FunctionRuns(None, "the harvest", "flywheel-dev", FakeLambda({}))
