@@ -110,6 +110,7 @@ def _run(console: Console, names: Sequence[str], *, keep: bool, loop: bool) -> N
     summary.langfuse = {"url": info.langfuse.url, "version": info.langfuse.version, "kind": info.langfuse.kind}
     setup_local.set_up(session, info, say)
     say(f"golden dataset: {_import_dataset(session)}")
+    demo_loop.forget(session, say)
     if session.releases.head().release is None:
         summary.first = demo_pushes.push(session, FIRST, say)
     for name in names:

@@ -77,6 +77,15 @@ def decide(case: "Case") -> "Judgement":
     return Judgement(correct=False, add_to_dataset=True, trajectory_confirmed=True, correction=_RIGHT)
 
 
+def forget(session: "Session", say: Say) -> None:
+    """Archive what an earlier demo harvested: the agent that the demo begins with fails just that."""
+    items = session.dataset.snapshot(session.facts.dataset).items
+    old = [item.item_id for item in items if item.must_pass and _ASKED in item.question.lower()]
+    if old:
+        session.dataset.archive(session.facts.dataset, old)
+        say(f"the case that an earlier demo harvested is archived: {', '.join(old)}")
+
+
 def run(session: "Session", info: "StackInfo", push: Push, say: Say) -> Loop:
     """Carry the loop round once.
 

@@ -87,6 +87,8 @@ class Dataset(Protocol):
 
     def upsert(self, name: str, items: "Sequence[GoldenItem]") -> None: ...
 
+    def archive(self, name: str, item_ids: Sequence[str]) -> None: ...
+
 
 class Session:
     """The real parts. Tests give one with doubles as Typer's `obj`."""

@@ -1,4 +1,4 @@
-"""What is known of prompts, and their labels, in memory; and what every such part must do."""
+"""What is known of prompts' labels, in memory; and what every such store must do."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from flywheel.domain.prompt_labels import Change, PromptState, after, asked
-from flywheel.errors import ConflictError, FlywheelError, NotFoundError
-from flywheel.ports import PromptLabels, PromptStates
+from flywheel.errors import ConflictError
+from flywheel.ports import PromptStates
 from tests.fakes.clock import NOON
 
 
@@ -22,34 +22,6 @@ class InMemoryPromptStates:
         if self.get(name).revision != state.revision:
             raise ConflictError(f"{name} was changed")
         self.states[name] = replace(state, revision=state.revision + 1)
-
-
-class InMemoryPromptLabels:
-    """Prompts by name: version -> labels. `trouble`: what the next calls raise, one each; `moves`: what was given."""
-
-    def __init__(self, prompts: dict[str, dict[int, set[str]]] | None = None) -> None:
-        self.prompts = prompts or {}
-        self.trouble: list[FlywheelError] = []
-        self.moves: list[tuple[str, int, str]] = []
-
-    def holder(self, name: str, label: str) -> int | None:
-        self._stumble()
-        versions = self.prompts.get(name, {})
-        return next((version for version, labels in versions.items() if label in labels), None)
-
-    def give(self, name: str, version: int, label: str) -> None:
-        self._stumble()
-        versions = self.prompts.get(name, {})
-        if version not in versions:
-            raise NotFoundError(f"no prompt {name}:{version}")
-        for labels in versions.values():
-            labels.discard(label)
-        versions[version].add(label)
-        self.moves.append((name, version, label))
-
-    def _stumble(self) -> None:
-        if self.trouble:
-            raise self.trouble.pop(0)
 
 
 class PromptStatesContract:
@@ -81,25 +53,3 @@ class PromptStatesContract:
         with pytest.raises(ConflictError):
             states.put("p", second)
         assert states.get("p").revision == 2
-
-
-class PromptLabelsContract:
-    """`labels`: a project in which the prompt `name` has three versions, and no label but `latest` and `other` on 1."""
-
-    def test_a_label_belongs_to_one_version(self, labels: PromptLabels, name: str) -> None:
-        assert labels.holder(name, "production") is None
-        labels.give(name, 1, "production")
-        labels.give(name, 1, "production")
-        assert labels.holder(name, "production") == 1
-        labels.give(name, 3, "production")
-        assert labels.holder(name, "production") == 3
-        assert labels.holder(name, "other") == 1
-
-    def test_a_version_that_is_not_there_gets_nothing(self, labels: PromptLabels, name: str) -> None:
-        labels.give(name, 2, "production")
-        with pytest.raises(NotFoundError):
-            labels.give(name, 9, "production")
-        with pytest.raises(NotFoundError):
-            labels.give(f"{name}-unknown", 1, "production")
-        assert labels.holder(name, "production") == 2
-        assert labels.holder(f"{name}-unknown", "production") is None

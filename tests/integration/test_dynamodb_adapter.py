@@ -12,19 +12,21 @@ from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.dynamodb_harvest import DynamoDbHarvestNotes
 from flywheel.adapters.dynamodb_judgements import DynamoDbJudgements
 from flywheel.adapters.dynamodb_live import DynamoDbLiveLedger
+from flywheel.adapters.dynamodb_prompts import DynamoDbPromptStates
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.dynamodb_reviews import DynamoDbReviews
 from flywheel.adapters.dynamodb_sampling import DynamoDbSampling
 from flywheel.adapters.idempotency import PowertoolsOnce
 from flywheel.errors import FlywheelError, TransientError
 from flywheel.evaluation.ports import JudgementStore
-from flywheel.ports import GateStore, LiveLedger, ReleaseStore, ReviewLedger, SamplingStore
+from flywheel.ports import GateStore, LiveLedger, PromptStates, ReleaseStore, ReviewLedger, SamplingStore
 from flywheel.ports.harvest import HarvestNotes
 from local.stack import StackInfo
 from tests.fakes.contracts import GateStoreContract, ReleaseStoreContract
 from tests.fakes.harvest_contracts import HarvestNotesContract
 from tests.fakes.judgements import HOUR_AGO, JUDGEMENT, LATER, JudgementStoreContract
 from tests.fakes.live import LiveLedgerContract
+from tests.fakes.prompts import PromptStatesContract
 from tests.fakes.review_contracts import ReviewLedgerContract
 from tests.fakes.sampling import SamplingStoreContract
 
@@ -74,6 +76,12 @@ class TestDynamoDbHarvestNotes(HarvestNotesContract):
     @pytest.fixture
     def notes(self, table: str) -> HarvestNotes:
         return DynamoDbHarvestNotes.from_table(table)
+
+
+class TestDynamoDbPromptStates(PromptStatesContract):
+    @pytest.fixture
+    def states(self, table: str) -> PromptStates:
+        return DynamoDbPromptStates.from_table(table)
 
 
 class TestDynamoDbReleases(ReleaseStoreContract):

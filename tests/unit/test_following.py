@@ -13,11 +13,11 @@ from flywheel.domain.candidate import Candidate
 from flywheel.domain.prompt_labels import PromptState
 from flywheel.errors import ConflictError, InvalidRequestError, TransientError
 from flywheel.following import Followed, Messenger, PromptFollower
-from flywheel.ports import Head, Release
+from flywheel.ports import Head, PromptStates, Release
 from flywheel.triggers import GateTrigger, parse_trigger
 from tests.fakes.clock import NOON
 from tests.fakes.outside import InMemoryOnce, InMemorySettings, RecordingBus, RecordingNotifier
-from tests.fakes.prompts import InMemoryPromptStates
+from tests.fakes.prompts import InMemoryPromptStates, PromptStatesContract
 from tests.fakes.state import InMemoryReleases
 from tests.fakes.world import AGENT, DIGEST, REPOSITORY, URI
 
@@ -279,3 +279,9 @@ def test_a_notification_that_fails_is_tried_again(messenger: Messenger, monkeypa
     messenger.alert(alert())
     messenger.alert(alert())
     assert told == ["[dev] ALERT: Errors"]
+
+
+class TestInMemoryPromptStates(PromptStatesContract):
+    @pytest.fixture
+    def states(self) -> PromptStates:
+        return InMemoryPromptStates()

@@ -1,4 +1,4 @@
-"""Prompts kept in Langfuse: what is known of their labels, and who moves them."""
+"""Prompts kept in Langfuse: what is known of their labels."""
 
 from typing import Protocol
 
@@ -17,22 +17,5 @@ class PromptStates(Protocol):
 
         Raises:
             ConflictError: somebody else has written since.
-        """
-        ...
-
-
-class PromptLabels(Protocol):
-    """Labels of prompt versions. Langfuse has no compare-and-set for them: who moves one holds a right elsewhere."""
-
-    def holder(self, name: str, label: str) -> int | None:
-        """Give the version that has the label; None when none has, or there is no such prompt."""
-        ...
-
-    def give(self, name: str, version: int, label: str) -> None:
-        """Give the label to that version; whichever has it loses it. Safe to repeat.
-
-        Raises:
-            NotFoundError: there is no such version.
-            InvalidRequestError: Langfuse refuses it, or does not accept our keys.
         """
         ...
