@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,11 +43,11 @@ def state(client: httpx.Client, sender: str) -> dict[str, Any]:
 
 
 def settled(client: httpx.Client, sender: str, sent: int) -> dict[str, Any]:
-    for _ in range(500):
-        found = state(client, sender)
-        if found["sent"] >= sent:
-            return found
-    raise AssertionError(found)
+    deadline = time.monotonic() + 20.0
+    while (found := state(client, sender))["sent"] < sent:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+    return found
 
 
 def test_a_delivery_is_tried_four_times_with_one_id_and_one_signature(client: httpx.Client, listener: Listener) -> None:
