@@ -3,7 +3,7 @@
 import sys
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -225,6 +225,12 @@ class Session:
     def open_page(self, url: str) -> bool:
         """Show it in a browser; False when there is none here."""
         return webbrowser.open(url)
+
+    def deliver(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """POST as a sender of Langfuse does; give the status. Raise `TransientError` when nobody answers."""
+        from cli import setup_post  # noqa: PLC0415 - urllib3
+
+        return setup_post.post(url, headers, body)
 
     def runtime_arn(self, runtime_id: str) -> str:
         """Raise `NotFoundError` when the runtime is gone."""

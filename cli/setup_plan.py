@@ -20,10 +20,9 @@ JUDGE_KEY = "judge-api-key"
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a person may choose: `schemas` of the dataset, and whether Langfuse's own evaluators run (they cost)."""
+    """What a person may choose. `schemas`: whether Langfuse checks the dataset's items."""
 
     schemas: bool = True
-    evaluators: bool = False
 
 
 def parts(session: "Session", choices: Choices) -> "list[Part]":

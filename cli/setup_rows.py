@@ -6,10 +6,10 @@ from typing import Literal, Protocol
 
 from flywheel.errors import ConflictError, FlywheelError, InvalidRequestError, NotFoundError, TransientError
 
-# Of a plan: exists, create, change, differs (and cannot be changed), by hand, not offered. Of what was carried out:
+# Of a plan: exists, create, change, differs (and cannot be changed), by hand. Of what was carried out:
 # created and changed in their place, refused with Langfuse's words, failed and not reached when it does not answer.
 type State = Literal[
-    "exists", "create", "change", "created", "changed", "differs", "refused", "by hand", "not offered", "failed",
+    "exists", "create", "change", "created", "changed", "differs", "refused", "by hand", "failed",
     "not reached",
 ]  # fmt: skip
 _DONE: dict[State, State] = {"create": "created", "change": "changed"}

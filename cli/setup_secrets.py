@@ -9,6 +9,7 @@ from flywheel.domain.webhook_secrets import check_secret, rotated, valid_secrets
 from flywheel.sender_secrets import FOLDER
 
 if TYPE_CHECKING:
+    from cli.facts import StackFacts
     from cli.session import Settings
 
 # As Langfuse's own: the whole text is the key.
@@ -28,6 +29,14 @@ def generate() -> str:
 def kept(settings: "Settings", sender: str) -> tuple[str, ...]:
     """Secrets of a sender that are valid, the newest first."""
     return valid_secrets(settings.text(parameter(sender)))
+
+
+def read_it(facts: "StackFacts", sender: str) -> str:
+    """The command that shows it to whoever may read it."""
+    return (
+        f"aws ssm get-parameter --with-decryption --name {facts.settings_prefix}/{parameter(sender)} "
+        "--query Parameter.Value --output text"
+    )
 
 
 def keep(settings: "Settings", sender: str, secret: str, *, only: bool = False) -> int:

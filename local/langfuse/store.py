@@ -65,12 +65,6 @@ CREATE TABLE llm_connections (
   id TEXT PRIMARY KEY, provider TEXT NOT NULL UNIQUE, adapter TEXT NOT NULL, display_secret_key TEXT NOT NULL,
   base_url TEXT, custom_models TEXT NOT NULL, with_default_models INTEGER NOT NULL, extra_header_keys TEXT NOT NULL,
   config TEXT NOT NULL, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL);
-CREATE TABLE evaluators (
-  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, definition TEXT NOT NULL,
-  created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL);
-CREATE TABLE evaluation_rules (
-  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, definition TEXT NOT NULL,
-  created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL);
 """
 
 

@@ -1,0 +1,129 @@
+"""`flywheel setup ...`: Langfuse made ready for this stack, secrets of its senders, and a check of all of it."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from cli.problems import EXIT_ERROR, EXIT_NO, CommandError
+from cli.session import Session
+from cli.setup_rows import BROKEN, WANTING, Row
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Make Langfuse ready for this stack, keep secrets of its senders, check all of it.",
+)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+@app.command()
+def langfuse(
+    ctx: typer.Context,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be made; change nothing.")] = False,
+    no_schema: Annotated[
+        bool, typer.Option("--no-schema", help="Do not let Langfuse check the dataset's items against schemas.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make score configs, queues, the dataset and the judge's connection, and say what is left to click.
+
+    Safe to repeat: what is there stays. Exit codes: 0 done, 1 a part was refused or differs, 2 Langfuse did not answer.
+
+    Examples: `flywheel setup langfuse --dry-run`, `flywheel setup langfuse --no-schema --json`
+    """
+    from cli import setup_clicks, setup_plan, setup_rows  # noqa: PLC0415 - what `--help` does not need
+
+    session: Session = ctx.obj
+    parts = setup_plan.parts(session, setup_plan.Choices(schemas=not no_schema))
+    rows = list(setup_rows.carry_out(parts, dry_run=dry_run))
+    clicks = setup_clicks.clicks(session.facts)
+    if as_json:
+        print(json.dumps({"dry_run": dry_run, "rows": _plain(rows), "by_hand": [asdict(click) for click in clicks]}))
+    else:
+        _show(rows)
+        print("\nTo be clicked by hand in Langfuse, once:")
+        for click in clicks:
+            print("\n".join(setup_clicks.lines_of(click)))
+        print("\nThen `flywheel setup check` proves each of them.")
+    if any(row.state in BROKEN for row in rows):
+        raise typer.Exit(EXIT_ERROR)
+    if any(row.state in WANTING for row in rows):
+        raise typer.Exit(EXIT_NO)
+
+
+@app.command()
+def secret(
+    ctx: typer.Context,
+    sender: Annotated[str, typer.Argument(help="Whose secret; an unknown name gets the list of all.")],
+    *,
+    only: Annotated[bool, typer.Option("--only", help="The one before is valid no more.")] = False,
+    generate: Annotated[bool, typer.Option("--generate", help="Make one, for a header that you fill in.")] = False,
+) -> None:
+    """Keep the secret of a sender; it is typed unseen or comes on standard input, never as an argument.
+
+    The one before stays valid beside it. Nothing is printed of either. Exit codes: 0 kept, 2 it cannot be a secret.
+
+    Examples: `flywheel setup secret prompt-version`, `flywheel setup secret web-callout --generate`,
+    `flywheel setup secret monitor-alert --only < secret.txt`
+    """
+    from cli import setup_secrets  # noqa: PLC0415 - what `--help` does not need
+    from flywheel.deliveries import SENDERS  # noqa: PLC0415
+
+    session: Session = ctx.obj
+    if sender not in SENDERS:
+        raise CommandError(f"there is no sender {sender!r}; there are: {', '.join(sorted(SENDERS))}")
+    text = setup_secrets.generate() if generate else _typed(sender)
+    valid = setup_secrets.keep(session.settings, sender, text, only=only)
+    print(f"kept; {valid} secret{'s are' if valid > 1 else ' is'} valid for {sender}")
+    if generate:
+        print(f"To paste it (what stands before a comma): {setup_secrets.read_it(session.facts, sender)}")
+
+
+@app.command()
+def check(ctx: typer.Context, *, as_json: JsonFlag = False) -> None:
+    """Ask Langfuse for each part, and send each sender's path one signed and one forged test delivery.
+
+    Test deliveries have no effect. Exit codes: 0 all is there, 1 something is missing, 2 nothing could be asked.
+
+    Examples: `flywheel setup check`, `flywheel setup check --json`
+    """
+    from cli import setup_check  # noqa: PLC0415 - what `--help` does not need
+
+    rows = setup_check.check(ctx.obj)
+    if as_json:
+        print(json.dumps({"complete": setup_check.complete(rows), "rows": _plain(rows)}))
+    else:
+        _show(rows)
+    if not setup_check.complete(rows):
+        raise typer.Exit(EXIT_NO)
+
+
+def _typed(sender: str) -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt(f"Secret of {sender}", hide_input=True))
+    return sys.stdin.read()
+
+
+def _plain(rows: Sequence[Row]) -> list[dict[str, str]]:
+    return [asdict(row) for row in rows]
+
+
+def _show(rows: Sequence[Row]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - what `--help` does not need
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table("part", "name", "state", "")
+    for row in rows:
+        table.add_row(row.part, escape(row.name), row.state, escape(row.said))
+    console = Console()
+    console.print(table)
+    for row in rows:
+        if row.next_step:
+            console.print(escape(f"{row.part} {row.name}: {row.next_step}"), highlight=False, soft_wrap=True)

@@ -1,0 +1,59 @@
+"""What no API of Langfuse offers: for each sender where to click, and the exact values to paste."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cli.problems import CommandError
+from flywheel.deliveries import SECRET_HEADER
+
+if TYPE_CHECKING:
+    from cli.facts import StackFacts
+
+_SHOWN_ONCE = "Langfuse signs, and shows its secret once: keep it by `flywheel setup secret {}`"
+_HEADER = (
+    f"header {SECRET_HEADER}, its value the secret that `flywheel setup secret {{}} --generate` makes and tells how "
+    "to read"
+)
+# Sender -> where, for which events, how it proves who it is.
+_SENDERS = {
+    "prompt-version": ("Prompts > Automations > Webhook", "created, updated, deleted", _SHOWN_ONCE),
+    "monitor-alert": ("Monitors > the monitor > Automations > Webhook", "all severities, OK among them", _SHOWN_ONCE),
+    "project-notification": ("Settings > Automations > Webhook", "all notifications", _SHOWN_ONCE),
+    "remote-experiment": (
+        "Datasets > the dataset > Start experiment > Custom experiment",
+        "each start",
+        _SHOWN_ONCE + "; where it does not sign: " + _HEADER,
+    ),
+    "web-callout": ("Settings > Web callouts", "each call", _HEADER),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    sender: str
+    where: str
+    url: str
+    events: str
+    proof: str
+
+
+def clicks(facts: "StackFacts") -> tuple[Click, ...]:
+    """One for each sender.
+
+    Raises:
+        CommandError: the stack has no webhook.
+    """
+    if not facts.webhook_url:
+        raise CommandError(f"stack {facts.stack} has no output LangfuseWebhookUrl: deploy it again")
+    return tuple(
+        Click(sender, where, facts.webhook_url + sender, events, proof.replace("{}", sender))
+        for sender, (where, events, proof) in _SENDERS.items()
+    )
+
+
+def lines_of(click: Click) -> Iterator[str]:
+    yield f"{click.sender}: {click.where}"
+    yield f"    URL:    {click.url}"
+    yield f"    events: {click.events}"
+    yield f"    proof:  {click.proof}"
