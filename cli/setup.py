@@ -19,6 +19,9 @@ app = typer.Typer(
 )
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+NoSchemaFlag = Annotated[
+    bool, typer.Option("--no-schema", help="Langfuse need not check the dataset's items against schemas.")
+]
 
 
 @app.command()
@@ -26,9 +29,7 @@ def langfuse(
     ctx: typer.Context,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be made; change nothing.")] = False,
-    no_schema: Annotated[
-        bool, typer.Option("--no-schema", help="Do not let Langfuse check the dataset's items against schemas.")
-    ] = False,
+    no_schema: NoSchemaFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Make score configs, queues, the dataset and the judge's connection, and say what is left to click.
@@ -86,16 +87,16 @@ def secret(
 
 
 @app.command()
-def check(ctx: typer.Context, *, as_json: JsonFlag = False) -> None:
+def check(ctx: typer.Context, *, no_schema: NoSchemaFlag = False, as_json: JsonFlag = False) -> None:
     """Ask Langfuse for each part, and send each sender's path one signed and one forged test delivery.
 
-    Test deliveries have no effect. Exit codes: 0 all is there, 1 something is missing, 2 nothing could be asked.
+    Test deliveries have no effect. Exit codes: 0 all is there, 1 something is missing, 2 the stack cannot be asked.
 
     Examples: `flywheel setup check`, `flywheel setup check --json`
     """
     from cli import setup_check  # noqa: PLC0415 - what `--help` does not need
 
-    rows = setup_check.check(ctx.obj)
+    rows = setup_check.check(ctx.obj, schemas=not no_schema)
     if as_json:
         print(json.dumps({"complete": setup_check.complete(rows), "rows": _plain(rows)}))
     else:

@@ -25,12 +25,12 @@ def complete(rows: Sequence[Row]) -> bool:
     return all(row.state == "exists" for row in rows)
 
 
-def check(session: "Session") -> list[Row]:
+def check(session: "Session", *, schemas: bool) -> list[Row]:
     """One row for each of them, with what to do where it is not there. Changes nothing."""
-    return [*_langfuse(session), *(_sender(session, sender) for sender in sorted(SENDERS))]
+    return [*_langfuse(session, setup_plan.Choices(schemas)), *(_sender(session, sender) for sender in sorted(SENDERS))]
 
 
-def _langfuse(session: "Session") -> Iterator[Row]:
+def _langfuse(session: "Session", choices: setup_plan.Choices) -> Iterator[Row]:
     api = session.langfuse_api
     try:
         version = api.server_version()
@@ -43,7 +43,7 @@ def _langfuse(session: "Session") -> Iterator[Row]:
         return
     number = ".".join(map(str, version)) if version else "of unknown version"
     yield Row("Langfuse", api.host, "exists", f"{number}, keys accepted")
-    for row in setup_rows.carry_out(setup_plan.parts(session, setup_plan.Choices()), dry_run=True):
+    for row in setup_rows.carry_out(setup_plan.parts(session, choices), dry_run=True):
         missing = row.state in ("create", "change")
         yield Row(row.part, row.name, row.state, row.said, _MAKE_IT if missing else row.next_step)
 

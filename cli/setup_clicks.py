@@ -17,15 +17,15 @@ _HEADER = (
 )
 # Sender -> where, for which events, how it proves who it is.
 _SENDERS = {
-    "prompt-version": ("Prompts > Automations > Webhook", "created, updated, deleted", _SHOWN_ONCE),
-    "monitor-alert": ("Monitors > the monitor > Automations > Webhook", "all severities, OK among them", _SHOWN_ONCE),
-    "project-notification": ("Settings > Automations > Webhook", "all notifications", _SHOWN_ONCE),
+    "prompt-version": ("a new automation, source prompt, action webhook", "created, updated, deleted", _SHOWN_ONCE),
+    "monitor-alert": ("a new automation, source monitor, action webhook", "all severities, OK among them", _SHOWN_ONCE),
+    "project-notification": ("a new automation, source project notification, action webhook", "all", _SHOWN_ONCE),
     "remote-experiment": (
-        "Datasets > the dataset > Start experiment > Custom experiment",
+        "the golden dataset: custom experiment (remote), signing on",
         "each start",
         _SHOWN_ONCE + "; where it does not sign: " + _HEADER,
     ),
-    "web-callout": ("Settings > Web callouts", "each call", _HEADER),
+    "web-callout": ("the web callout of the project (there is one)", "each call", _HEADER),
 }
 
 

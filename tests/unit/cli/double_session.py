@@ -43,7 +43,6 @@ FACTS = StackFacts(
     traffic_machine="arn:aws:states:us-east-1:000000000000:stateMachine:traffic",
     webhook_url="https://abc123.lambda-url.us-east-1.on.aws/",
     judge_base_url="https://judge.test/v1",
-    langfuse_environment="dev",
 )
 GATE_ID = "g-20261123t115900-0123abcd"
 DIGEST = "sha256:" + "a" * 64

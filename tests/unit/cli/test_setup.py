@@ -1,7 +1,7 @@
 """Langfuse set up from the command line: what is made, what is left to click, secrets unseen, a check that proves."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -48,9 +48,9 @@ def server() -> LangfuseServer:
 
 
 @pytest.fixture
-def session(server: LangfuseServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhooked]:
+def session(server: LangfuseServer, monkeypatch: pytest.MonkeyPatch) -> Webhooked:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    yield Webhooked(server)
+    return Webhooked(server)
 
 
 def test_a_dry_run_tells_what_would_be_made_and_writes_nothing(server: LangfuseServer, session: Webhooked) -> None:
@@ -86,6 +86,9 @@ def test_items_that_break_the_schema_are_named_and_no_schema_leaves_the_check_ou
     result = run(session, "setup", "langfuse")
     assert (result.exit_code, "--no-schema" in result.stdout, "bad-1" in result.stdout) == (1, True, True)
     assert run(session, "setup", "langfuse", "--no-schema").exit_code == 0
+    session.keep_all()
+    assert run(session, "setup", "check").exit_code == 1
+    assert run(session, "setup", "check", "--no-schema").exit_code == 0
 
 
 def test_a_plan_without_a_further_queue_ends_with_one_and_the_rest_is_made(
