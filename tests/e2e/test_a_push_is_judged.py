@@ -44,9 +44,9 @@ def test_an_image_that_answers_wrong_is_rejected_and_production_stays(system: Sy
 
 
 def test_the_host_runs_the_bytes_that_were_pushed(system: System, good: Told) -> None:
-    question = next(iter(ANSWERS))
-    row = system.gated(replace(good, answers=ANSWERS | {question: "Bytes of another build."}))
-    answers = {r.answer for r in system.records(row.gate_id) if r.key.arm == "candidate" and r.key.item_id == "e2e-00"}
+    # Every answer is another one: which items a gate asks before it ends is drawn.
+    row = system.gated(replace(good, answers=dict.fromkeys(ANSWERS, "Bytes of another build.")))
+    answers = {record.answer for record in system.records(row.gate_id) if record.key.arm == "candidate"}
 
     assert answers == {"Bytes of another build."}
 
