@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from cli.problems import CommandError
@@ -28,7 +28,7 @@ TRAFFIC: Mapping[str, Any] = {
     "think_s": 0.0,
 }
 REVIEWS = 30
-# Under the same digest's defect, and with it mended.
+# Another digest with the same defect, and the agent with it mended.
 SAME_DEFECT, REPAIRED = "same_defect", "repaired"
 
 _HARVESTS = 5
@@ -92,7 +92,7 @@ def run(session: "Session", info: "StackInfo", push: Push, say: Say) -> Loop:
     Raises:
         CommandError: a step of it did not do what it is for.
     """
-    began = time.monotonic()
+    began, since = time.monotonic(), session.clock.now()
     loop = Loop()
     _settle_at_once(session)
     loop.dataset_before = _items(session)
@@ -100,12 +100,13 @@ def run(session: "Session", info: "StackInfo", push: Push, say: Say) -> Loop:
     _traces_are_sampled(session, loop, say)
     _reviewer_works(session, info, loop, say)
     _reviews_are_harvested(session, loop, say)
-    _incumbent_answers(session, loop, say)
+    _incumbent_answers(session, loop, since, say)
     defect = push(SAME_DEFECT)
     loop.pushes.append(defect)
     named = {item for reason in defect.reasons for item in reason.get("items", ())}
     codes = {reason["code"] for reason in defect.reasons}
-    loop.rejected_by_new_item = defect.verdict == "FAIL" and codes == {"must_pass"} and named <= set(loop.new_items)
+    by_new_item = codes == {"must_pass"} and bool(named) and named <= set(loop.new_items)
+    loop.rejected_by_new_item = defect.verdict == "FAIL" and by_new_item
     repaired = push(REPAIRED)
     loop.pushes.append(repaired)
     loop.repaired_promoted = repaired.verdict == "PASS" and repaired.promoted
@@ -207,11 +208,12 @@ def _reviews_are_harvested(session: "Session", loop: Loop, say: Say) -> None:
         raise CommandError("nothing was harvested: flywheel harvest status")
 
 
-def _incumbent_answers(session: "Session", loop: Loop, say: Say) -> None:
-    """The dataset grew, so the incumbent is asked about the new items, by itself."""
+def _incumbent_answers(session: "Session", loop: Loop, since: datetime, say: Say) -> None:
+    """The dataset grew, so the incumbent is asked about the new items, by itself; an earlier demo's is no proof."""
     deadline = time.monotonic() + _GROWN_S
     while time.monotonic() < deadline:
-        row = next((row for row in session.gates.recent(5) if row.trigger == "dataset-grown"), None)
+        grown = (row for row in session.gates.recent(5) if row.trigger == "dataset-grown" and row.started >= since)
+        row = next(grown, None)
         if row is not None and row.status == "ended":
             loop.baseline_gate = row.gate_id
             say(f"the incumbent answered the new item(s): {_outcome(row)}")

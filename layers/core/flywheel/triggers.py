@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, V
 
 from flywheel.deliveries import ExperimentTriggered
 from flywheel.domain.drift import DATASET_GROWN
+from flywheel.domain.plan import STARTS_A_GATE
 from flywheel.domain.releases import gate_id
 from flywheel.domain.strict import first_problems
 from flywheel.errors import InvalidRequestError
@@ -19,9 +20,6 @@ PRODUCTION = "production"
 # Sources of triggers that behave otherwise than a push: everything else that is told apart is in the trigger itself.
 PROMPT_VERSION = "prompt-version"
 REMOTE_EXPERIMENT = "remote-experiment"
-
-# The detail-types that start the gate's machine; the template has a rule for each.
-STARTS_A_GATE = ("ECR Image Action", "GateRequested", "ExperimentTriggered", "GoldenDatasetGrown")
 
 
 class _Wire(BaseModel):

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from flywheel.domain.plan import STARTS_A_GATE
+
 # `invocation`: of a function; `execution`: of a state machine; `event`: on our bus; `unknown`: it stays where it is.
 type Route = Literal["invocation", "execution", "event", "unknown"]
 
 _LONGEST_ERROR = 300
 _OURS = "flywheel"
-# What only the gate's machine is for.
-_STARTS_A_GATE = frozenset({"ECR Image Action", "GateRequested", "ExperimentTriggered", "GoldenDatasetGrown"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _by_kind(letter: Letter, body: Mapping[str, Any], about: str, error: str, ad
     detail_type = str(body.get("detail-type", ""))
     gate = next((arn for arn, logical in addresses.machines.items() if logical == "GateStateMachine"), None)
     retire = next((name for name, logical in addresses.functions.items() if logical == "RetireCandidateFunction"), None)
-    if gate is not None and detail_type in _STARTS_A_GATE:
+    if gate is not None and detail_type in STARTS_A_GATE:
         return Delivery("execution", about, error, gate, addresses.machines[gate], letter.body)
     if retire is not None and detail_type == "Step Functions Execution Status Change":
         return Delivery("invocation", about, error, retire, addresses.functions[retire], letter.body)

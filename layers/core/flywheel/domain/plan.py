@@ -13,6 +13,9 @@ from flywheel.domain.strict import STRICT, first_problems
 from flywheel.domain.verdict import Reason
 from flywheel.errors import InvalidRequestError
 
+# The detail-types of events that start the gate's machine; the template has a rule for each.
+STARTS_A_GATE = ("ECR Image Action", "GateRequested", "ExperimentTriggered", "GoldenDatasetGrown")
+
 
 @dataclass(frozen=True, slots=True)
 class ArmPlan:
@@ -52,7 +55,6 @@ class Trigger:
     """What started the gate. `tag` is for people only.
 
     `source`: `ecr`, `cli`, `nightly`, `prompt-version`, `remote-experiment`, `dataset-grown`.
-
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
