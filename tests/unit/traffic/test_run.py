@@ -76,7 +76,7 @@ def test_follow_ups_depend_on_the_answer_and_stay_in_the_session() -> None:
 def test_a_slow_agent_does_not_slow_the_arrivals_and_shows_in_the_percentiles() -> None:
     began = time.monotonic()
     result = traffic(slow(0.4))[0].run()
-    assert time.monotonic() - began < 1.2  # 15 x 0.4 s one after the other would be 6 s
+    assert time.monotonic() - began < 3.0  # 15 x 0.4 s one after the other would be 6 s
     assert result.turned_away == 0
     assert report(result).latency.p50_ms >= 400
 
@@ -99,10 +99,10 @@ def test_a_slow_answer_in_a_hundred_shows_in_p99() -> None:
 
 
 def test_latency_counts_from_when_the_turn_was_due_not_from_when_it_was_sent() -> None:
-    run, _ = traffic(slow(0.05), cast=cast(chat(2)), think_s=0.1, max_arrivals=1)
+    run, _ = traffic(slow(0.05), cast=cast(chat(2)), think_s=1.0, max_arrivals=1)
     first, second = run.run().turns
-    assert second.at_s == pytest.approx(first.at_s + 0.15, abs=0.05)
-    assert second.latency_ms < 100  # the time that a person reads is not the agent's
+    assert 1.05 <= second.at_s - first.at_s < 2.0
+    assert second.latency_ms < 950  # the time that a person reads is not the agent's
     assert all(row.latency_ms >= row.service_ms for row in (first, second))
 
 
@@ -214,8 +214,8 @@ def test_progress_can_be_looked_at_while_it_runs() -> None:
     run, _ = traffic(slow(0.2))
     thread = Thread(target=run.run)
     thread.start()
-    time.sleep(0.15)
-    seen = run.progress()
+    while not (seen := run.progress()).in_flight:
+        time.sleep(0.005)
     thread.join()
     assert 0 < seen.due < 15
     assert seen.in_flight > 0
