@@ -221,12 +221,12 @@ def test_sixty_requests_at_once_are_all_answered_with_their_own_trace(agent: Age
 
 
 def test_the_log_has_no_content_and_no_secret(agent: AgentProcess) -> None:
-    agent.ask("An unmistakable question 4711?")
-    agent.ask("Is it broken 4712?")
+    agent.ask("An unmistakable question about quokkas?")  # words that no trace id, which is hexadecimal, can hold
+    agent.ask("Is it broken, that yurt?")
 
     log = agent.log_text()
     assert "request ended" in log
-    for content in ("4711", "4712", "fact-1", "Topics", "You answer questions", SECRET_KEY):
+    for content in ("quokkas", "yurt", "fact-1", "Topics", "You answer questions", SECRET_KEY):
         assert content not in log
     assert all(json.loads(line) for line in log.splitlines())
 
