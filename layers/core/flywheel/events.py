@@ -8,33 +8,33 @@ from flywheel.domain.holds import SettlementKind
 from flywheel.domain.outcome import Arm
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class PlanRequest(_Wire):
+class PlanRequest(Wire):
     event: dict[str, Any]
     execution_arn: str = Field(min_length=1)
 
 
-class ArmMessage(_Wire):
+class ArmMessage(Wire):
     gate_id: str
     arm: Arm
     runtime_name: str
 
 
-class PlanReply(_Wire):
+class PlanReply(Wire):
     action: Literal["run", "skip", "refused"]
     gate_id: str
     arms: tuple[ArmMessage, ...] = ()
 
 
-class ArmRequest(_Wire):
+class ArmRequest(Wire):
     gate_id: str = Field(min_length=1)
     arm: Arm
 
 
-class DeployReply(_Wire):
+class DeployReply(Wire):
     gate_id: str
     arm: Arm
     runtime_id: str
@@ -42,17 +42,17 @@ class DeployReply(_Wire):
     wait_s: int
 
 
-class DecideRequest(_Wire):
+class DecideRequest(Wire):
     gate_id: str = Field(min_length=1)
     wave: int = Field(ge=0)
 
 
-class ShardPointer(_Wire):
+class ShardPointer(Wire):
     gate_id: str
     key: str
 
 
-class DecideReply(_Wire):
+class DecideReply(Wire):
     """`hold_s`: seconds for which a person may decide when the action is `hold`, else 0."""
 
     action: Literal["evaluate", "promote", "hold", "end"]
@@ -62,11 +62,11 @@ class DecideReply(_Wire):
     shards: tuple[ShardPointer, ...] = ()
 
 
-class GateMessage(_Wire):
+class GateMessage(Wire):
     gate_id: str = Field(min_length=1)
 
 
-class HoldRequest(_Wire):
+class HoldRequest(Wire):
     """`task_token` goes on with the machine, so it is shown nowhere, not even when this message is refused."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -77,34 +77,34 @@ class HoldRequest(_Wire):
     hold_s: PositiveInt
 
 
-class SettleRequest(_Wire):
+class SettleRequest(Wire):
     gate_id: str = Field(min_length=1)
     timed_out: bool
 
 
-class SettleReply(_Wire):
+class SettleReply(Wire):
     settlement: SettlementKind
 
 
-class PromoteReply(_Wire):
+class PromoteReply(Wire):
     done: bool
     wait_s: int
     promoted: bool
 
 
-class RetireReply(_Wire):
+class RetireReply(Wire):
     gone: bool
     wait_s: int
 
 
-class Failure(_Wire):
+class Failure(Wire):
     """What a state machine caught: the error's class name and its cause."""
 
     error: str
     cause: str = ""
 
 
-class PublishRequest(_Wire):
+class PublishRequest(Wire):
     """The gate that ended; or, when planning failed for good, the event and execution that never became a plan."""
 
     gate_id: str | None = Field(default=None, min_length=1)
@@ -120,7 +120,7 @@ class PublishRequest(_Wire):
         return self
 
 
-class PublishReply(_Wire):
+class PublishReply(Wire):
     """`drifted`: this call told that production has become worse."""
 
     verdict: str
@@ -129,12 +129,12 @@ class PublishReply(_Wire):
     drifted: bool = False
 
 
-class ExecutionEnded(_Wire):
+class ExecutionEnded(Wire):
     """Detail of `Step Functions Execution Status Change`, as far as it is used."""
 
     execution_arn: str = Field(alias="executionArn", min_length=1)
     status: Literal["ABORTED", "TIMED_OUT", "FAILED"]
 
 
-class StatusChange(_Wire):
+class StatusChange(Wire):
     detail: ExecutionEnded

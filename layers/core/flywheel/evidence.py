@@ -21,8 +21,16 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = 8  # below the ten connections that botocore keeps for a client
 
 
+def folder(gate_id: str) -> str:
+    """Folder of a gate, or of one configuration of an experiment (`x-....c03`): both are evaluated by the same code."""
+    if gate_id.startswith("x-"):
+        experiment, _, configuration = gate_id.partition(".")
+        return f"experiments/{experiment}/{configuration}"
+    return f"gates/{gate_id}"
+
+
 def plan_key(gate_id: str) -> str:
-    return f"gates/{gate_id}/plan.json"
+    return f"{folder(gate_id)}/plan.json"
 
 
 def gate_state_key(gate_id: str, wave: int) -> str:
@@ -37,15 +45,15 @@ def decision_key(gate_id: str, wave: int) -> str:
 
 def shard_key(gate_id: str, key: str) -> str:
     """`key` is the shard's own, `<wave>-<nn>`; it names the shard's file, its checkpoint and its results alike."""
-    return f"gates/{gate_id}/shards/{key}.json"
+    return f"{folder(gate_id)}/shards/{key}.json"
 
 
 def checkpoint_key(gate_id: str, key: str) -> str:
-    return f"gates/{gate_id}/checkpoints/{key}.json"
+    return f"{folder(gate_id)}/checkpoints/{key}.json"
 
 
 def result_key(gate_id: str, key: str) -> str:
-    return f"gates/{gate_id}/results/{key}.json"
+    return f"{folder(gate_id)}/results/{key}.json"
 
 
 def stored_key(gate_id: str, file: str) -> str:
@@ -149,7 +157,7 @@ class GateEvidence:
 
     def shard_keys(self, gate_id: str, wave: int | None = None) -> list[str]:
         """Give the keys (`<wave>-<nn>`) of the shards of one wave, or of all, in order of wave and number."""
-        prefix = f"gates/{gate_id}/shards/"
+        prefix = f"{folder(gate_id)}/shards/"
         found = self._store.keys(prefix + ("" if wave is None else f"{wave}-"))
         names = [key.removeprefix(prefix).removesuffix(".json") for key in found]
         return sorted(names, key=lambda name: [int(part) for part in name.split("-")])

@@ -1,11 +1,11 @@
 """The plan of one gate: everything it will do, fixed before it does anything."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from flywheel.domain.candidate import Candidate
+from flywheel.domain.candidate import Candidate, Parameter
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import Arm, TrialKey
 from flywheel.domain.policy import GatePolicy
@@ -19,13 +19,17 @@ STARTS_A_GATE = ("ECR Image Action", "GateRequested", "ExperimentTriggered", "Go
 
 @dataclass(frozen=True, slots=True)
 class ArmPlan:
-    """One configuration under test and the short-lived runtime that answers for it."""
+    """One configuration under test and the short-lived runtime that answers for it.
+
+    `overrides` is what each request carries on top of what the runtime is made of: an experiment's, never a gate's.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     arm: Arm
     candidate: Candidate
     runtime_name: str
+    overrides: dict[str, Parameter] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +141,18 @@ class GatePlan:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One shard file: the lines that one `evaluate_shard` carries out. Both arms of a pair are in one shard."""
+    """One shard file: the lines that one `evaluate_shard` carries out. Both arms of a pair are in one shard.
+
+    `gate_id` is the gate, or one configuration of an experiment (`run_id`). `runtime_ids` names the runtime of each
+    arm; None: the gate's record has them.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     gate_id: str
     key: str
     lines: tuple[TrialKey, ...]
+    runtime_ids: dict[Arm, str] | None = None
 
 
 _PLAN: TypeAdapter[GatePlan] = TypeAdapter(GatePlan)

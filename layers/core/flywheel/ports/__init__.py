@@ -4,6 +4,7 @@ All times are UTC-aware. Every method may raise `TransientError` (try again late
 can happen.
 """
 
+from flywheel.ports.experiments import ExperimentOutcome, ExperimentRow, ExperimentRuntime, ExperimentStore
 from flywheel.ports.live import LiveLedger
 from flywheel.ports.outside import (
     Attempt,
@@ -60,6 +61,10 @@ __all__ = [
     "DayTotals",
     "Endpoint",
     "EventBus",
+    "ExperimentOutcome",
+    "ExperimentRow",
+    "ExperimentRuntime",
+    "ExperimentStore",
     "GateArm",
     "GateRow",
     "GateStore",
