@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from flywheel.domain.agent_parameters import LONGEST_VARIABLE, allowed_variable
 from flywheel.domain.candidate import Candidate
 from flywheel.domain.plan import ArmPlan
 from flywheel.errors import InvalidRequestError
 from flywheel.ports import RuntimeSpec
 
-VALUE_LIMIT = 5000
 VARIABLE_LIMIT = 50
 # Candidates idle out soon even if nobody retires them; a session never outlives its gate.
 IDLE_TIMEOUT_S = 60
@@ -18,9 +18,6 @@ MAX_LIFETIME_S = 14_400
 
 LIFETIME, STACK, GATE, CREATED = "flywheel:lifetime", "flywheel:stack", "flywheel:gate", "flywheel:created"
 SHORT_LIVED, PRODUCTION = "short-lived", "production"
-
-_OURS = frozenset({"MODEL_ID", "PROMPT_NAME", "PROMPT_VERSION", "MCP_URL", "ALLOW_OVERRIDES", "PORT"})
-_OUR_PREFIXES = ("LANGFUSE_", "AWS_", "OTEL_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +48,9 @@ def runtime_environment(candidate: Candidate, around: Surroundings) -> dict[str,
     """
     environment: dict[str, str] = {}
     for name, value in candidate.parameters:
-        variable = name.upper()
-        if variable in _OURS or variable.startswith(_OUR_PREFIXES) or not variable.isidentifier():
+        if not allowed_variable(name):
             raise InvalidRequestError(f"an agent parameter must not be called {name[:60]!r}: rename or drop it")
-        environment[variable] = str(value).lower() if isinstance(value, bool) else str(value)
+        environment[name.upper()] = str(value).lower() if isinstance(value, bool) else str(value)
     environment |= {
         "MODEL_ID": candidate.model_id,
         "MCP_URL": around.mcp_url,
@@ -80,13 +76,13 @@ def check_environment(environment: Mapping[str, str]) -> None:
             f"{len(environment)} environment variables; AgentCore takes {VARIABLE_LIMIT}: drop some agent parameters"
         )
     for name, value in environment.items():
-        if len(value) > VALUE_LIMIT:
+        if len(value) > LONGEST_VARIABLE:
             hint = (
                 "keep it as a prompt in Langfuse and name it in the agent settings (prompt: name and version)"
                 if name == "SYSTEM_PROMPT"
                 else "shorten it"
             )
-            raise InvalidRequestError(f"{name} has {len(value)} characters; AgentCore takes {VALUE_LIMIT}: {hint}")
+            raise InvalidRequestError(f"{name} has {len(value)} characters; AgentCore takes {LONGEST_VARIABLE}: {hint}")
 
 
 def token(*parts: str) -> str:

@@ -14,3 +14,10 @@ def shown(value: Any) -> str:
     most = 60
     text = ascii(value)
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def described(value: Any) -> str:
+    """A value in a message; of a list only how long it is, of an object only that it is one: it may be deep."""
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return kind(value) if value is None or isinstance(value, dict) else shown(value)

@@ -1,10 +1,10 @@
 """Decoded JSON of a personas file -> its cast, with everything that is wrong and where."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flywheel.domain.json_document import Place
 from flywheel.domain.json_words import kind, shown
 from flywheel.domain.personas import Branch, Cast, Condition, Persona, Scenario
 
@@ -17,8 +17,6 @@ _LARGEST_WEIGHT = 1_000_000
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(?:-[a-zA-Z0-9]{2,8})*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-
-type Place = tuple[str | int, ...]
 
 
 class CastCheck:
@@ -188,7 +186,7 @@ class CastCheck:
         if (
             isinstance(weight, bool)
             or not isinstance(weight, int | float)
-            or not (math.isfinite(weight) and 0 < weight <= _LARGEST_WEIGHT)
+            or not 0 < weight <= _LARGEST_WEIGHT  # no NaN, no infinity either
         ):
             self._wrong((*place, "weight"), f"is {shown(weight)}; expected a number above 0, at most {_LARGEST_WEIGHT}")
             return 1.0
