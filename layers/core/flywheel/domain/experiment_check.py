@@ -96,13 +96,10 @@ class ExperimentCheck:
         strategy = given.get("strategy", "halving")
         if strategy not in _STRATEGIES:
             reading.wrong((*place, "strategy"), f"is {described(strategy)}; expected one of {', '.join(_STRATEGIES)}")
-        sample = reading.whole(place, given, "sample", (2, MOST_CONFIGURATIONS))
-        if strategy == "random" and given.get("sample") is None:
-            reading.wrong(place, "sample is missing: random draws so many of the configurations")
         return SearchOptions(
             strategy=strategy,
             trials=reading.whole(place, given, "trials", (1, 20)) or _DEFAULTS.search.trials,
-            sample=sample,
+            sample=reading.whole(place, given, "sample", (2, MOST_CONFIGURATIONS)),
             seed=reading.whole(place, given, "seed", (0, 2**53)) or 0,
         )
 
