@@ -18,6 +18,7 @@ from agent.models import Models, retry_strategy
 from agent.prompts import Prompts
 from agent.request import AgentRequest
 from agent.search import SearchLimit
+from agent.tools import allowed_tools
 
 ANSWER_DEADLINE_S = 110.0
 """Model and tools together; AgentCore and boto3's callers give up not long after."""
@@ -89,11 +90,13 @@ class Answering:
         Raises:
             PromptUnavailableError: the named prompt cannot be had.
             ToolsUnavailableError: the tool server cannot be reached when the request begins.
+            UnknownToolError: the hyperparameter `tools` names one that the server does not have.
             ModelFailedError: the model failed, or throttled three times.
         """
         hyperparameters = request.hyperparameters
         system_prompt = await self._prompts.system_prompt(hyperparameters)
-        async with self._tools.tools() as tools:
+        async with self._tools.tools() as offered:
+            tools = allowed_tools(offered, hyperparameters.tools)
             calls = _SuccessfulModelCalls()
             agent = Agent(
                 name="langfuse-docs",

@@ -38,6 +38,13 @@ class OverrideRefusedError(AgentError):
     code = "override_refused"
 
 
+class UnknownToolError(AgentError):
+    """`tools` names one that the tool server does not have: asking again changes nothing, unlike an outage."""
+
+    status = 422
+    code = "unknown_tool"
+
+
 class ModelFailedError(AgentError):
     """The model throttled, failed, or answered what cannot be used."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 _ENVIRONMENT = re.compile(r"(?!langfuse)[a-z0-9_-]{1,40}")
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 
 
 class SettingsError(Exception):
@@ -42,11 +43,21 @@ def _parameter_path(value: str) -> str:
     return value.rstrip("/")
 
 
+def _tool_names(value: str) -> str:
+    names = [name.strip() for name in value.split(",")]
+    if not all(_TOOL_NAME.fullmatch(name) for name in names):
+        raise ValueError("must be names of tools with commas between them: 1 to 128 of a-z, A-Z, 0-9, _, . and - each")
+    if len(set(names)) < len(names):
+        raise ValueError("names a tool twice")
+    return ",".join(names)
+
+
 class Hyperparameters(BaseModel):
     """What an experiment varies. The names in upper case are the environment variables.
 
     `temperature` None sends none: some models refuse the parameter. `top_k` is the number of search results that
-    reach the model. With neither prompt field set, the prompt of the package is used.
+    reach the model. With neither prompt field set, the prompt of the package is used. `tools` names the tools that the
+    model is offered, with commas between them; None offers all that the tool server has.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -59,6 +70,7 @@ class Hyperparameters(BaseModel):
     max_turns: Annotated[int, Field(ge=1, le=50)] = 8
     max_output_tokens: Annotated[int, Field(ge=1, le=128_000)] = 2048
     top_k: Annotated[int, Field(ge=1, le=50)] = 5
+    tools: Annotated[str, Field(max_length=2000), AfterValidator(_tool_names)] | None = None
 
     @model_validator(mode="after")
     def _one_source_of_prompt(self) -> Self:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import httpx2
 from mcp.client.streamable_http import streamable_http_client
 from strands.tools.mcp import MCPAgentTool, MCPClient
+from strands.types.tools import AgentTool
 
-from agent.errors import ToolsUnavailableError
+from agent.errors import ToolsUnavailableError, UnknownToolError
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,23 @@ _LIST_TIMEOUT_S = 5
 _CLOSE_TIMEOUT_S = 2
 _CALL_TIMEOUT = timedelta(seconds=20)
 _HTTP_TIMEOUT = httpx2.Timeout(10, read=30)
+_SHOWN_TOOLS = 20
+
+
+def allowed_tools(tools: Sequence[AgentTool], names: str | None) -> list[AgentTool]:
+    """Those of the server's tools that `names` (with commas between them) allows, in the server's order; None: all.
+
+    Raises:
+        UnknownToolError: a name that no tool has. Left out silently, it would be measured as a tool nobody needs.
+    """
+    if names is None:
+        return [*tools]
+    allowed = names.split(",")
+    known = [tool.tool_name for tool in tools]
+    if unknown := [name for name in allowed if name not in known]:
+        missing, there = (", ".join(some[:_SHOWN_TOOLS]) for some in (unknown, known))
+        raise UnknownToolError(f"The tool server has no tool {missing}. It has {there}.")
+    return [tool for tool in tools if tool.tool_name in allowed]
 
 
 class ToolServer:

@@ -161,7 +161,8 @@ def _identify(request: ChatRequest) -> str:
     return hashlib.sha256(request.model_dump_json(exclude={"stream", "stream_options"}).encode()).hexdigest()[:24]
 
 
-def _usage(request: ChatRequest, reply: Reply) -> dict[str, int]:
+def count_usage(request: ChatRequest, reply: Reply) -> dict[str, int]:
+    """Tokens of the whole request and of the reply, by the names of the response's `usage`."""
     prompt = sum(count_tokens(m.content) + sum(count_tokens(c.function.arguments) for c in m.tool_calls)
                  for m in request.messages)  # fmt: skip
     prompt += sum(count_tokens(tool.model_dump_json()) for tool in request.tools)
@@ -192,7 +193,7 @@ def write_completion(request: ChatRequest, reply: Reply) -> dict[str, Any]:
         "created": 0,
         "model": request.model,
         "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}],
-        "usage": _usage(request, reply),
+        "usage": count_usage(request, reply),
     }
 
 
@@ -207,5 +208,5 @@ def write_chunks(request: ChatRequest, reply: Reply) -> list[str]:
     chunks = [{**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     chunks.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": reply.finish_reason}]})
     if request.stream_options and request.stream_options.include_usage:
-        chunks.append({**base, "choices": [], "usage": _usage(request, reply)})
+        chunks.append({**base, "choices": [], "usage": count_usage(request, reply)})
     return [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks] + ["data: [DONE]\n\n"]

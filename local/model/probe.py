@@ -1,12 +1,12 @@
 """`python -m local.model.probe`: every golden item through planner, docs search and judge, in process -> mean
-correctness by slice, for several settings of the agent.
+correctness by slice, tokens and pace, for several settings of the agent.
 
-It shows that quality depends on the hyperparameters. What it prints says nothing about a language model.
+It shows that quality, tokens and latency depend on the hyperparameters. What it prints says nothing about a language
+model.
 """
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,18 @@ from typing import Any
 from local.docs_mcp.corpus import load_pages
 from local.docs_mcp.index import DocsIndex
 from local.docs_mcp.server import SearchResult, search, write_overview
-from local.model.chat import ChatRequest, FunctionCall, FunctionSpec, Message, Reply, ToolCallPart, ToolSpec
+from local.model.chat import (
+    ChatRequest,
+    FunctionCall,
+    FunctionSpec,
+    Message,
+    Reply,
+    ToolCallPart,
+    ToolSpec,
+    count_usage,
+)
 from local.model.judge import classify, refuses
+from local.model.pace import pace_s
 from local.model.planner import plan
 
 DATASET = Path(__file__).parents[2] / "dataset" / "golden.json"
@@ -48,7 +58,7 @@ _TOOLS = [
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One agent: its hyperparameters, and how many of the best hits its search loses."""
+    """One agent: its hyperparameters, and how many of the best hits its search loses. `tools` None: all."""
 
     name: str
     model_id: str = "local.sonnet"
@@ -56,6 +66,7 @@ class Setting:
     temperature: float = 0.0
     top_k: int = 5
     dropped_hits: int = 0
+    tools: tuple[str, ...] | None = None
 
 
 SETTINGS = (
@@ -72,7 +83,32 @@ SETTINGS = (
     Setting("german prompt", system_prompt="Du bist ein Assistent. Antworte auf Deutsch. " + PROMPT),
     Setting("temperature 0.7", temperature=0.7),
     Setting("temperature 1.0", temperature=1.0),
+    Setting("search only", tools=("searchLangfuseDocs",)),
+    Setting("overview only", tools=("getLangfuseOverview",)),
+    # Names as Bedrock has them: these have a pace, which `local.*` has not.
+    Setting("nova micro", model_id="amazon.nova-micro-v1:0"),
+    Setting("gpt-oss 20b", model_id="openai.gpt-oss-20b-1:0"),
+    Setting("sonnet 4", model_id="anthropic.claude-sonnet-4-20250514-v1:0"),
+    Setting("sonnet 4, concise", "anthropic.claude-sonnet-4-20250514-v1:0", PROMPT + " Be concise."),
+    Setting("sonnet 4, thorough", "anthropic.claude-sonnet-4-20250514-v1:0", PROMPT + " Be thorough."),
+    Setting("sonnet 4, top_k 1", "anthropic.claude-sonnet-4-20250514-v1:0", top_k=1),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Tokens of all model calls of one answer, and the seconds that those calls take."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    paced_s: float = 0.0
+
+    def plus(self, request: ChatRequest, reply: Reply) -> "Spent":
+        usage = count_usage(request, reply)
+        read, written = usage["prompt_tokens"], usage["completion_tokens"]
+        return Spent(
+            self.input_tokens + read, self.output_tokens + written, self.paced_s + pace_s(request.model, read, written)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +121,7 @@ class Trial:
     queries: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     correctness: float
+    spent: Spent
 
 
 def load_items(path: Path = DATASET) -> list[dict[str, Any]]:
@@ -108,15 +145,17 @@ class Docs:
         return "\n".join(result.model_dump_json(indent=2) for result in kept)
 
 
-def _ask(question: str, docs: Docs, setting: Setting) -> tuple[str, list[tuple[str, str]]]:
+def _ask(question: str, docs: Docs, setting: Setting) -> tuple[str, list[tuple[str, str]], Spent]:
     messages = [Message(role="system", content=setting.system_prompt), Message(role="user", content=question)]
+    tools = [tool for tool in _TOOLS if setting.tools is None or tool.function.name in setting.tools]
     steps: list[tuple[str, str]] = []
+    spent = Spent()
     while True:
-        reply: Reply = plan(
-            ChatRequest(model=setting.model_id, messages=messages, tools=_TOOLS, temperature=setting.temperature)
-        )
+        request = ChatRequest(model=setting.model_id, messages=messages, tools=tools, temperature=setting.temperature)
+        reply = plan(request)
+        spent = spent.plus(request, reply)
         if not reply.calls:
-            return reply.text, steps
+            return reply.text, steps, spent
         calls = []
         results = []
         for call in reply.calls:
@@ -132,7 +171,7 @@ def _ask(question: str, docs: Docs, setting: Setting) -> tuple[str, list[tuple[s
 def run_item(item: dict[str, Any], docs: Docs, setting: Setting) -> Trial:
     """One item: answered, and scored as the gate scores it."""
     question, expected = item["input"]["question"], item["expected_output"]
-    answer, steps = _ask(question, docs, setting)
+    answer, steps, spent = _ask(question, docs, setting)
     facts = tuple(
         (fact, classify(_FACTUALITY.format(question=question, fact=fact, answer=answer), "ABCDE")[0])
         for fact in expected["response_facts"]
@@ -142,7 +181,7 @@ def run_item(item: dict[str, Any], docs: Docs, setting: Setting) -> Trial:
     else:
         correctness = fmean(CHOICE_SCORES[choice] for _, choice in facts)
     tools, queries = tuple(tool for tool, _ in steps), tuple(query for _, query in steps if query)
-    return Trial(item, answer, tools, queries, facts, correctness)
+    return Trial(item, answer, tools, queries, facts, correctness, spent)
 
 
 def run(items: Sequence[dict[str, Any]], docs: Docs, setting: Setting) -> list[Trial]:
@@ -171,12 +210,13 @@ def main() -> None:
     show_losses = parser.parse_args().losses
     items, docs = load_items(), Docs()
     for setting in SETTINGS:
-        started = time.perf_counter()
         trials = run(items, docs, setting)
-        ms_per_item = (time.perf_counter() - started) * 1000 / len(items)
         means = "  ".join(f"{name} {mean:.3f}" for name, mean in mean_by_slice(trials).items())
         exact = fmean(list(t.trajectory) == t.item["expected_output"]["trajectory"] for t in trials)
-        print(f"{setting.name:24} {means}  trajectory {exact:.2f}  {ms_per_item:.1f} ms/item")  # noqa: T201
+        spent = [trial.spent for trial in trials]
+        tokens = f"{fmean(s.input_tokens for s in spent):5.0f} + {fmean(s.output_tokens for s in spent):3.0f} tokens"
+        pace = f"{fmean(s.paced_s for s in spent) * 1000:3.0f} ms"
+        print(f"{setting.name:24} {means}  trajectory {exact:.2f}  {tokens}  {pace}")  # noqa: T201
         if show_losses and setting is SETTINGS[0]:
             _print_losses(trials, print)
 

@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from local.model.chat import BadRequestError, limit_reply, parse_request, write_chunks, write_completion
+from local.model.chat import BadRequestError, count_usage, limit_reply, parse_request, write_chunks, write_completion
 from local.model.faults import CallRole, Fault, FaultPlan
 from local.model.judge import judge
+from local.model.pace import pace_s
 from local.model.planner import plan
 
 MODELS = ("flywheel-local-small-haiku", "flywheel-local-medium", "flywheel-local-large-sonnet")
@@ -53,6 +54,9 @@ class ModelApi:
             if failure := await self._fail(role):
                 return failure
             reply = limit_reply(judge(request) if role == "judge" else plan(request), request.token_limit)
+            if role == "agent":
+                usage = count_usage(request, reply)
+                await asyncio.sleep(pace_s(request.model, usage["prompt_tokens"], usage["completion_tokens"]))
         except BadRequestError as error:
             return _error(400, "invalid_request_error", str(error))
         if request.stream:

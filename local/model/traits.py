@@ -7,7 +7,7 @@ from typing import Literal
 type Size = Literal["small", "medium", "large"]
 
 _SMALL = re.compile(r"haiku|mini|nano|small|lite|micro|flash|\b[1-8]b\b", re.IGNORECASE)
-_LARGE = re.compile(r"sonnet|opus|large|premier|\bpro\b|\b\d{2,3}b\b", re.IGNORECASE)
+_LARGE = re.compile(r"sonnet|opus|large|premier|\bpro\b|\b([4-9]\d|\d{3})b\b", re.IGNORECASE)
 
 _CONCISE = re.compile(r"\b(concise(ly)?|brief(ly)?|short|terse|succinct(ly)?|knapp|kurz)\b", re.IGNORECASE)
 _ONE_SENTENCE = re.compile(

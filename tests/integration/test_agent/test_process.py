@@ -106,6 +106,15 @@ def test_a_refused_request_leaves_a_trace_marked_as_an_error(agent: AgentProcess
     assert span["attributes"]["langfuse.observation.level"] == "ERROR"
 
 
+def test_a_tool_that_the_server_does_not_have_is_named_to_the_caller(agent: AgentProcess) -> None:
+    only_search = agent.ask("How?", overrides={"tools": "searchLangfuseDocs"})
+    refused = agent.ask("How?", overrides={"tools": "searchLangfuseDocs,rm_rf"})
+
+    assert only_search.status == 200
+    assert (refused.status, refused.body["error"]) == (422, "unknown_tool")
+    assert "no tool rm_rf. It has getLangfuseOverview, searchLangfuseDocs." in refused.body["message"]
+
+
 def test_a_named_prompt_is_read_from_langfuse_once(agent: AgentProcess, outside: Outside) -> None:
     outside.prompts[("team/support en", "3")] = "From Langfuse, version 3."
     before = outside.prompt_reads

@@ -33,6 +33,7 @@ class ScriptedModel(Model):
     ) -> None:
         self._script, self._end, self._output_tokens = script, end, output_tokens
         self.seen: list[tuple[list[Any], str | None]] = []
+        self.offered: list[list[str]] = []
         self.delay_s = 0.0
 
     @override
@@ -50,6 +51,7 @@ class ScriptedModel(Model):
     async def stream(
         self, messages: Any, tool_specs: Any = None, system_prompt: str | None = None, **kwargs: Any
     ) -> AsyncGenerator[Any]:
+        self.offered.append([spec["name"] for spec in tool_specs or ()])
         self.seen.append((json.loads(json.dumps(messages, default=str)), system_prompt))
         await asyncio.sleep(self.delay_s)
         question = messages[0]["content"][0]["text"]

@@ -7,7 +7,7 @@ import pytest
 from strands.types.exceptions import ModelThrottledException
 
 from agent.answering import Answer, ToolCall, ToolError, Usage
-from agent.errors import ModelFailedError, ToolsUnavailableError
+from agent.errors import ModelFailedError, ToolsUnavailableError, UnknownToolError
 from agent.settings import Hyperparameters
 from tests.unit.agent.doubles import FIXED, LocalTools, ScriptedModel, Step, answering, asked
 
@@ -41,6 +41,30 @@ def test_the_model_sees_the_system_prompt_and_only_the_best_results() -> None:
     assert system_prompt == "In rhyme."
     assert "trace 1" in str(messages)
     assert "trace 2" not in str(messages)
+
+
+def test_the_model_is_offered_the_allowed_tools_and_no_other() -> None:
+    def offered(tools: str | None) -> list[str]:
+        model = ScriptedModel(lambda _: ["Yes."])
+        asyncio.run(answering(model).answer(asked(hyperparameters=FIXED.replaced({"tools": tools}))))
+        return model.offered[-1]
+
+    assert offered(None) == ["get_overview", "search_docs"]
+    assert offered("search_docs") == ["search_docs"]
+    assert offered("search_docs, get_overview") == ["get_overview", "search_docs"]
+
+
+def test_a_tool_that_the_server_does_not_have_is_named_before_the_model_is_asked() -> None:
+    model, tools = ScriptedModel(lambda _: ["Yes."]), LocalTools()
+
+    with pytest.raises(UnknownToolError, match=r"no tool rm_rf\. It has get_overview, search_docs\.") as caught:
+        asyncio.run(
+            answering(model, tools).answer(asked(hyperparameters=FIXED.replaced({"tools": "search_docs,rm_rf"})))
+        )
+
+    assert (caught.value.status, caught.value.code) == (422, "unknown_tool")
+    assert model.seen == []
+    assert (tools.opened, tools.closed) == (1, 1)
 
 
 def test_tools_are_closed_after_an_answer_and_after_a_failure() -> None:

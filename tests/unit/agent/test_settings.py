@@ -29,6 +29,7 @@ def test_every_variable_is_read() -> None:
         MAX_TURNS="4",
         MAX_OUTPUT_TOKENS="100",
         TOP_K="2",
+        TOOLS="search_docs, get_overview",
         ALLOW_OVERRIDES="true",
         LANGFUSE_PARAMETER_PREFIX="/langfuse-dev/",
         LANGFUSE_TRACING_ENVIRONMENT="dev",
@@ -45,6 +46,7 @@ def test_every_variable_is_read() -> None:
         "max_turns": 4,
         "max_output_tokens": 100,
         "top_k": 2,
+        "tools": "search_docs,get_overview",
     }
     assert settings.runtime.model_dump() == {
         "mcp_url": "http://tools/mcp",
@@ -86,6 +88,10 @@ def test_all_wrong_variables_are_named_at_once_and_no_value_is_repeated() -> Non
         ({"LANGFUSE_TRACING_ENVIRONMENT": "langfuse-x"}, "must not begin with langfuse"),
         ({"ALLOW_OVERRIDES": "1"}, "ALLOW_OVERRIDES: must be true or false"),
         ({"MAX_TURNS": "51"}, "MAX_TURNS"),
+        ({"TOOLS": "search_docs,"}, "TOOLS: must be names of tools"),
+        ({"TOOLS": "search docs"}, "TOOLS: must be names of tools"),
+        ({"TOOLS": "a,b,a"}, "TOOLS: names a tool twice"),
+        ({"TOOLS": "x" * 2001}, "TOOLS"),
         ({"TEMPERATURE": "nan"}, "TEMPERATURE"),
     ],
 )

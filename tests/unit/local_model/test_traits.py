@@ -11,6 +11,8 @@ from local.model.traits import read_size, read_traits
         ("global.anthropic.claude-sonnet-4-6", "large"),
         ("amazon.nova-pro-v1:0", "large"),
         ("meta.llama-70b", "large"),
+        ("openai.gpt-oss-120b-1:0", "large"),
+        ("openai.gpt-oss-20b-1:0", "medium"),
         ("something", "medium"),
     ],
 )
