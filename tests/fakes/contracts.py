@@ -89,7 +89,7 @@ class GateStoreContract:
 
     def test_of_deliveries_at_the_same_time_exactly_one_opens_the_gate(self, gates: GateStore) -> None:
         with ThreadPoolExecutor(6) as pool:
-            rows = list(pool.map(lambda n: _insist(lambda: gates.open(gate_row(execution=f"arn:{n}"))), range(6)))
+            rows = list(pool.map(lambda n: insist(lambda: gates.open(gate_row(execution=f"arn:{n}"))), range(6)))
         assert len({row.execution_arn for row in rows}) == 1
 
     def test_everything_noted_is_read_back(self, gates: GateStore) -> None:
@@ -144,7 +144,7 @@ class GateStoreContract:
         gates.hold(gate, HOLD, "token")
         with ThreadPoolExecutor(6) as pool:
             said = [replace(APPROVED, kind="approved" if n % 2 else "rejected", by=f"arn:{n}") for n in range(6)]
-            stands = list(pool.map(lambda one: _insist(lambda: gates.settle(gate, one)), said))
+            stands = list(pool.map(lambda one: insist(lambda: gates.settle(gate, one)), said))
         assert len({one.by for one in stands}) == 1
 
     def test_after_its_time_only_the_time_limit_settles_a_hold(self, gates: GateStore) -> None:
@@ -196,7 +196,7 @@ class GateStoreContract:
         assert [row.gate_id for row in gates.recent(3)] == [ids[3], ids[2], ids[1]]
 
 
-def _insist[T](call: Callable[[], T]) -> T:
+def insist[T](call: Callable[[], T]) -> T:
     """What the state machine's Retry does."""
     from flywheel.errors import TransientError  # noqa: PLC0415 - only here
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from flywheel.adapters.dynamodb_experiments import DynamoDbExperiments
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.dynamodb_harvest import DynamoDbHarvestNotes
 from flywheel.adapters.dynamodb_judgements import DynamoDbJudgements
@@ -19,10 +20,19 @@ from flywheel.adapters.dynamodb_sampling import DynamoDbSampling
 from flywheel.adapters.idempotency import PowertoolsOnce
 from flywheel.errors import FlywheelError, TransientError
 from flywheel.evaluation.ports import JudgementStore
-from flywheel.ports import GateStore, LiveLedger, PromptStates, ReleaseStore, ReviewLedger, SamplingStore
+from flywheel.ports import (
+    ExperimentStore,
+    GateStore,
+    LiveLedger,
+    PromptStates,
+    ReleaseStore,
+    ReviewLedger,
+    SamplingStore,
+)
 from flywheel.ports.harvest import HarvestNotes
 from local.stack import StackInfo
 from tests.fakes.contracts import GateStoreContract, ReleaseStoreContract
+from tests.fakes.experiments import ExperimentStoreContract
 from tests.fakes.harvest_contracts import HarvestNotesContract
 from tests.fakes.judgements import HOUR_AGO, JUDGEMENT, LATER, JudgementStoreContract
 from tests.fakes.live import LiveLedgerContract
@@ -52,6 +62,12 @@ class TestDynamoDbGates(GateStoreContract):
     @pytest.fixture
     def gates(self, table: str) -> GateStore:
         return DynamoDbGates.from_table(table)
+
+
+class TestDynamoDbExperiments(ExperimentStoreContract):
+    @pytest.fixture
+    def experiments(self, table: str) -> ExperimentStore:
+        return DynamoDbExperiments.from_table(table)
 
 
 class TestDynamoDbReviews(ReviewLedgerContract):

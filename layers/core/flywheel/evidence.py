@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from flywheel.domain.annotation import Annotation, dump_annotation, load_annotation
+from flywheel.domain.experiment import parts_of_run
 from flywheel.domain.gate import Reason, Verdict
 from flywheel.domain.outcome import TrialKey, TrialRecord, dump_records, load_records
 from flywheel.domain.plan import GatePlan, Shard, dump_plan, dump_shard, load_plan, load_shard
@@ -23,10 +24,8 @@ _AT_ONCE = 8  # below the ten connections that botocore keeps for a client
 
 def folder(gate_id: str) -> str:
     """Folder of a gate, or of one configuration of an experiment (`x-....c03`): both are evaluated by the same code."""
-    if gate_id.startswith("x-"):
-        experiment, _, configuration = gate_id.partition(".")
-        return f"experiments/{experiment}/{configuration}"
-    return f"gates/{gate_id}"
+    run = parts_of_run(gate_id)
+    return f"gates/{gate_id}" if run is None else f"experiments/{run[0]}/{run[1]}"
 
 
 def plan_key(gate_id: str) -> str:

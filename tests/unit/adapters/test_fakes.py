@@ -6,6 +6,7 @@ import pytest
 
 from flywheel.evaluation.ports import JudgementStore
 from flywheel.ports import (
+    ExperimentStore,
     GateStore,
     ImageRegistry,
     LiveLedger,
@@ -24,6 +25,7 @@ from tests.fakes.contracts import (
     RuntimeControlContract,
     SettingsContract,
 )
+from tests.fakes.experiments import ExperimentStoreContract, InMemoryExperiments
 from tests.fakes.judgements import InMemoryJudgements, JudgementStoreContract
 from tests.fakes.live import InMemoryLiveLedger, LiveLedgerContract
 from tests.fakes.objects import InMemoryObjects
@@ -46,6 +48,12 @@ class TestInMemoryGates(GateStoreContract):
     @pytest.fixture
     def gates(self) -> GateStore:
         return InMemoryGates()
+
+
+class TestInMemoryExperiments(ExperimentStoreContract):
+    @pytest.fixture
+    def experiments(self) -> ExperimentStore:
+        return InMemoryExperiments()
 
 
 class TestInMemoryReleases(ReleaseStoreContract):

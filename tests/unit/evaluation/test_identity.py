@@ -43,4 +43,4 @@ def test_parts_that_read_alike_when_joined_are_told_apart() -> None:
 def test_all_shards_of_an_arm_write_to_one_experiment_and_the_other_arm_has_its_own() -> None:
     assert identity.experiment_id("g-1", "candidate") == identity.experiment_id("g-1", "candidate")
     assert identity.experiment_id("g-1", "candidate") != identity.experiment_id("g-1", "incumbent")
-    assert identity.experiment_name("g-1", "candidate") == "g-1 candidate"
+    assert identity.labels("g-1", "candidate").experiment_name == "g-1 candidate"

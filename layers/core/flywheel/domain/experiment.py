@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from flywheel.domain.candidate import Candidate, Parameter
 from flywheel.domain.golden import GoldenItem
-from flywheel.domain.plan import JudgeSpec, Trigger
+from flywheel.domain.plan import ArmPlan, GatePlan, JudgeSpec, Trigger
 from flywheel.domain.policy import GatePolicy
 from flywheel.domain.releases import gate_id
 from flywheel.domain.strict import STRICT, first_problems
@@ -216,6 +216,35 @@ def load_experiment(text: str | bytes) -> ExperimentPlan:
         raise InvalidRequestError(f"not an experiment's plan: {first_problems(error)}") from error
 
 
+def configuration_plan(plan: ExperimentPlan, configuration: Configuration) -> GatePlan:
+    """One configuration as it is evaluated: a gate's plan of one arm, whose runtime the shards name.
+
+    Nothing is judged twice for the judge's own sake: that is a gate's concern.
+    """
+    arm = ArmPlan(
+        "candidate",
+        configuration.candidate,
+        configuration.runtime,
+        overrides=configuration.overrides,
+        values=configuration.values,
+    )
+    return GatePlan(
+        gate_id=run_id(plan.experiment_id, configuration.configuration_id),
+        environment=plan.environment,
+        trigger=plan.trigger,
+        arms=(arm,),
+        incumbent_release=None,
+        policy=replace(plan.policy, judge_repeats=0),
+        dataset_name=plan.dataset_name,
+        dataset_version=plan.dataset_version,
+        dataset_hash=plan.dataset_hash,
+        items=plan.items,
+        judge=plan.judge,
+        seed=plan.file.search.seed,
+        promote=False,
+    )
+
+
 def experiment_id(event_time: str | datetime, request_id: str) -> str:
     """`x-<YYYYMMDDtHHMMSS>-<8 hex of the SHA-256 of the request's id>`: the same for every delivery of one request."""
     return "x-" + gate_id(event_time, request_id).removeprefix("g-")
@@ -224,6 +253,12 @@ def experiment_id(event_time: str | datetime, request_id: str) -> str:
 def run_id(experiment: str, configuration: str) -> str:
     """`<experiment id>.<configuration id>`: stands where a gate's id stands when a configuration is evaluated."""
     return f"{experiment}.{configuration}"
+
+
+def parts_of_run(run: str) -> tuple[str, str] | None:
+    """Experiment and configuration of a `run_id`; None for a gate's id."""
+    experiment, _, configuration = run.partition(".")
+    return (experiment, configuration) if run.startswith("x-") else None
 
 
 def experiment_runtime_name(environment: str, experiment: str, runtime: str, attempt: int) -> str:

@@ -21,7 +21,8 @@ STARTS_A_GATE = ("ECR Image Action", "GateRequested", "ExperimentTriggered", "Go
 class ArmPlan:
     """One configuration under test and the short-lived runtime that answers for it.
 
-    `overrides` is what each request carries on top of what the runtime is made of: an experiment's, never a gate's.
+    `overrides` is what each request carries on top of what the runtime is made of, `values` what people call that
+    (dimension -> name of the value): an experiment's, never a gate's.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -30,6 +31,7 @@ class ArmPlan:
     candidate: Candidate
     runtime_name: str
     overrides: dict[str, Parameter] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """Ids that are the same however often a trial is carried out: a repetition overwrites, it never adds."""
 
 import hashlib
+from dataclasses import dataclass
 
+from flywheel.domain.experiment import parts_of_run
 from flywheel.domain.outcome import Arm, TrialKey
 
 
 def session_id(gate_id: str, key: TrialKey) -> str:
     """AgentCore session of one trial: at least 33 characters, at most 256, whatever the item's id is."""
-    return f"{gate_id}-{key.arm}-{_digest('session', gate_id, key)[:40]}"
+    return f"{gate_id.replace('.', '-')}-{key.arm}-{_digest('session', gate_id, key)[:40]}"
 
 
 def trace_id(gate_id: str, key: TrialKey) -> str:
@@ -35,9 +37,39 @@ def experiment_id(gate_id: str, arm: Arm) -> str:
     return hashlib.sha256(f"flywheel-experiment\0{gate_id}\0{arm}".encode()).hexdigest()[:16]
 
 
-def experiment_name(gate_id: str, arm: Arm) -> str:
-    """Name of the arm's experiment, as people see it in Langfuse."""
-    return f"{gate_id} {arm}"
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What people see and filter by in Langfuse. `about` names in each score where it came from."""
+
+    experiment_name: str
+    description: str
+    trace_name: str
+    user_id: str
+    tags: tuple[str, str, str]
+    about: dict[str, str]
+
+
+def labels(gate_id: str, arm: Arm) -> Labels:
+    """Labels of one arm of a gate, or of one configuration of an experiment (which has the one arm only)."""
+    run = parts_of_run(gate_id)
+    if run is None:
+        return Labels(
+            experiment_name=f"{gate_id} {arm}",
+            description=f"Gate {gate_id}, {arm}",
+            trace_name="gate trial",
+            user_id="flywheel-gate",
+            tags=("flywheel-gate", gate_id, arm),
+            about={"gate": gate_id, "arm": arm},
+        )
+    experiment, configuration = run
+    return Labels(
+        experiment_name=f"{experiment} {configuration}",
+        description=f"Experiment {experiment}, configuration {configuration}",
+        trace_name="experiment trial",
+        user_id="flywheel-experiment",
+        tags=("flywheel-experiment", experiment, configuration),
+        about={"experiment": experiment, "configuration": configuration},
+    )
 
 
 def _digest(what: str, gate_id: str, key: TrialKey) -> str:

@@ -89,11 +89,10 @@ class ShardEvaluator:
         """
         if (earlier := await asyncio.to_thread(finished_earlier, self._store, gate_id, key)) is not None:
             return earlier
-        plan, shard, langfuse, row = await asyncio.gather(
+        plan, (shard, row), langfuse = await asyncio.gather(
             asyncio.to_thread(self._evidence.plan, gate_id),
-            asyncio.to_thread(self._shard, gate_id, key),
+            asyncio.to_thread(self._shard_and_row, gate_id, key),
             asyncio.to_thread(self._langfuse),
-            asyncio.to_thread(self._row, gate_id),
         )
         self._check_judge(plan)
         stored = await asyncio.to_thread(self._stored, plan, shard)
@@ -107,7 +106,7 @@ class ShardEvaluator:
         runner = TrialRunner(
             gate_id=gate_id,
             items=items,
-            arms=self._arms(plan, shard, _runtime_ids(row), of_arms, invocation),
+            arms=self._arms(plan, shard, _runtime_ids(shard, row), of_arms, invocation),
             policy=plan.policy,
             invoker=self._invoker,
             executor=self._invoking,
@@ -129,12 +128,18 @@ class ShardEvaluator:
                 await cache.finish(_LAST_JUDGEMENTS_S)
         return summary if cache is None else replace(summary, cached=cache.hits, cache_failures=cache.failures)
 
-    def _cache(self, judge: Judge, plan: GatePlan, row: GateRow) -> CachedJudgements | None:
+    def _cache(self, judge: Judge, plan: GatePlan, row: GateRow | None) -> CachedJudgements | None:
         # Stored answers and new ones are compared: nothing that was judged before the gate takes part.
-        fresh = freshness(plan.policy.judgement_cache_h, self._clock.now(), row.started if plan.stored else None)
+        since = row.started if row is not None and plan.stored else None
+        fresh = freshness(plan.policy.judgement_cache_h, self._clock.now(), since)
         if fresh is None:
             return None
         return CachedJudgements(judge, self._judgements, version=plan.judge.version, fresh=fresh, now=self._clock.now)
+
+    def _shard_and_row(self, gate_id: str, key: str) -> tuple[Shard, GateRow | None]:
+        """The shard, and the gate's record when the shard does not name its runtimes itself."""
+        shard = self._shard(gate_id, key)
+        return shard, self._row(gate_id) if shard.runtime_ids is None else None
 
     def _shard(self, gate_id: str, key: str) -> Shard:
         shard = load_shard(self._store.read(shard_key(gate_id, key)))
@@ -177,7 +182,7 @@ class ShardEvaluator:
             if arm not in runtime_ids:
                 raise NotFoundError(f"arm {arm!r} of gate {plan.gate_id} has no runtime: it was not deployed")
             arn = invocation.runtime_arn(runtime_ids[arm])
-            arms[arm] = ArmUnderTest(arn, planned.candidate.model_id, of_arms[arm])
+            arms[arm] = ArmUnderTest(arn, planned.candidate.model_id, of_arms[arm], planned.overrides)
         return arms
 
     def _dataset_id(self, langfuse: Langfuse, plan: GatePlan) -> str:
@@ -197,5 +202,8 @@ class ShardEvaluator:
             )
 
 
-def _runtime_ids(row: GateRow) -> dict[Arm, str]:
-    return {arm: found.runtime_id for arm, found in row.arms.items() if found.runtime_id}
+def _runtime_ids(shard: Shard, row: GateRow | None) -> dict[Arm, str]:
+    if shard.runtime_ids is not None:
+        return shard.runtime_ids
+    arms = {} if row is None else row.arms
+    return {arm: found.runtime_id for arm, found in arms.items() if found.runtime_id}

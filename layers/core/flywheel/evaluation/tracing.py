@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from flywheel.domain.candidate import Candidate
+from flywheel.domain.candidate import Parameter
+from flywheel.domain.experiment import parts_of_run
 from flywheel.domain.golden_item import GoldenItem, expected_output
 from flywheel.domain.outcome import Arm, FactScore, TrialKey, TrialRecord
-from flywheel.domain.plan import GatePlan
+from flywheel.domain.plan import ArmPlan, GatePlan
 from flywheel.evaluation import identity
 from flywheel.evaluation.ports import Score, Span
 
 _VALUE_LIMIT = 2_000  # of one metadata value; a prompt kept in a parameter may be long
+_PARAMETER_LIMIT = 200  # of one parameter of an experiment's configuration
 _COMMENT_LIMIT = 2_000
 _BAGGAGE_LIMIT = 8_192  # bytes that InvokeAgentRuntime takes
 
@@ -48,7 +50,11 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        return identity.experiment_name(self.gate_id, self.arm)
+        return self.labels.experiment_name
+
+    @property
+    def labels(self) -> identity.Labels:
+        return identity.labels(self.gate_id, self.arm)
 
     def membership(self, key: TrialKey) -> dict[str, str]:
         """Attributes that make a span part of this experiment's item; the agent's spans carry them too."""
@@ -59,6 +65,9 @@ class Experiment:
             "langfuse.experiment.item.id": key.item_id,
             "langfuse.experiment.item.root_observation_id": identity.root_span_id(self.gate_id, key),
         }
+        if parts_of_run(self.gate_id) is not None:
+            # Configurations share a runtime, so it cannot know the release; the agent takes it from here.
+            attributes["langfuse.release"] = self.release
         if self.dataset_id:
             attributes["langfuse.experiment.dataset.id"] = self.dataset_id
             attributes["langfuse.experiment.item.version"] = self.dataset_version
@@ -75,7 +84,7 @@ def experiments(plan: GatePlan, *, dataset_id: str, environment: str) -> dict[Ar
             dataset_version=plan.dataset_version,
             environment=environment,
             release=arm.candidate.candidate_id,
-            metadata=_about(plan, arm.arm, arm.candidate),
+            metadata=_about(plan, arm),
         )
         for arm in plan.arms
     }
@@ -102,6 +111,7 @@ def spans_of(experiment: Experiment, item: GoldenItem, record: TrialRecord, timi
     """The item's root span, and one evaluator span for each judged fact under it."""
     gate_id, key = experiment.gate_id, record.key
     trace, root = identity.trace_id(gate_id, key), identity.root_span_id(gate_id, key)
+    labels = experiment.labels
     member = experiment.membership(key) | {"langfuse.experiment.metadata": _json(experiment.metadata)}
     error = record.error
     spans = [
@@ -109,21 +119,21 @@ def spans_of(experiment: Experiment, item: GoldenItem, record: TrialRecord, timi
             trace_id=trace,
             span_id=root,
             parent_id=None,
-            name="gate trial",
+            name=labels.trace_name,
             start_ns=timings.started_ns,
             end_ns=timings.ended_ns,
             failed=f"{error.stage}: {error.kind}: {error.message}"[:_COMMENT_LIMIT] if error else None,
             attributes=member
             | {
-                "langfuse.trace.name": "gate trial",
-                "langfuse.trace.tags": ("flywheel-gate", gate_id, key.arm),
+                "langfuse.trace.name": labels.trace_name,
+                "langfuse.trace.tags": labels.tags,
                 "langfuse.release": experiment.release,
                 "session.id": identity.session_id(gate_id, key),
                 "langfuse.observation.input": _json({"question": item.question}),
                 "langfuse.observation.output": _json(_output(record)),
                 "langfuse.experiment.item.expected_output": _json(expected_output(item)),
                 "langfuse.experiment.item.metadata": _json({"slice": item.slice, "origin": item.origin}),
-                "langfuse.experiment.description": f"Gate {gate_id}, {key.arm}",
+                "langfuse.experiment.description": labels.description,
                 "langfuse.observation.metadata.outcome": record.outcome,
                 "langfuse.observation.metadata.trial": str(key.trial),
                 "langfuse.observation.metadata.slice": item.slice,
@@ -154,7 +164,7 @@ def spans_of(experiment: Experiment, item: GoldenItem, record: TrialRecord, timi
 def scores_of(experiment: Experiment, record: TrialRecord) -> list[Score]:
     """Every score of one trial: its outcome, each metric, and what it took. An errored trial has its outcome only."""
     gate_id, key, error = experiment.gate_id, record.key, record.error
-    about: dict[str, Any] = {"gate": gate_id, "arm": key.arm, "trial": key.trial}
+    about: dict[str, Any] = {**experiment.labels.about, "trial": key.trial}
 
     def score(name: str, value: float | str, comment: str | None = None, **more: Any) -> Score:
         return Score(
@@ -198,21 +208,31 @@ def score_names(record: TrialRecord) -> frozenset[str]:
     return frozenset(names)
 
 
-def _about(plan: GatePlan, arm: Arm, candidate: Candidate) -> dict[str, str]:
+def _about(plan: GatePlan, arm: ArmPlan) -> dict[str, str]:
+    candidate, parameters = arm.candidate, dict(arm.candidate.parameters)
+    if parts_of_run(plan.gate_id) is not None:
+        # Many configurations are compared by these: a long prompt would hide the others.
+        parameters = {name: _shortened(value) for name, value in parameters.items()}
     prompt = f"{candidate.prompt_name} version {candidate.prompt_version}" if candidate.prompt_name else ""
     about = {
-        "gate": plan.gate_id,
-        "arm": arm,
+        **identity.labels(plan.gate_id, arm.arm).about,
+        **{f"hyperparameter_{name}": value for name, value in arm.values.items()},
         "candidate": candidate.candidate_id,
         "digest": candidate.image_digest,
         "model": candidate.model_id,
         "prompt": prompt,
-        "parameters": _json(dict(candidate.parameters)),
+        "parameters": _json(parameters),
         "dataset": plan.dataset_name,
         "dataset_version": plan.dataset_version,
         "judge": f"{plan.judge.model_id} {plan.judge.version}",
     }
     return {name: value[:_VALUE_LIMIT] for name, value in about.items() if value}
+
+
+def _shortened(value: Parameter) -> Parameter:
+    if isinstance(value, str) and len(value) > _PARAMETER_LIMIT:
+        return value[:_PARAMETER_LIMIT] + "..."
+    return value
 
 
 def _output(record: TrialRecord) -> dict[str, Any]:

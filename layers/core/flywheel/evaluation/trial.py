@@ -6,8 +6,10 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from flywheel.domain.candidate import Parameter
 from flywheel.domain.golden_item import GoldenItem
 from flywheel.domain.outcome import Arm, FactScore, Outcome, ToolCall, TrialError, TrialKey, TrialRecord, Usage
 from flywheel.domain.policy import GatePolicy
@@ -31,11 +33,15 @@ type Cost = Callable[[str, Usage], float | None]
 
 @dataclass(frozen=True, slots=True)
 class ArmUnderTest:
-    """The short-lived runtime that answers for an arm. `model_id` prices what an agent that names no model used."""
+    """The short-lived runtime that answers for an arm. `model_id` prices what an agent that names no model used.
+
+    `overrides` goes with every request; a gate's arm has none, and its requests do not mention them.
+    """
 
     runtime_arn: str
     model_id: str
     experiment: Experiment
+    overrides: Mapping[str, Parameter] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +175,11 @@ class TrialRunner:
 
     async def _ask(self, key: TrialKey, item: GoldenItem) -> AgentReply | InvocationFailure:
         arm = self._arms[key.arm]
-        payload = json.dumps(
-            {"question": item.question, "user_id": "flywheel-gate", "tags": ["flywheel-gate", self._gate_id, key.arm]},
-            ensure_ascii=False,
-        ).encode()
+        labels = arm.experiment.labels
+        request: dict[str, Any] = {"question": item.question, "user_id": labels.user_id, "tags": list(labels.tags)}
+        if arm.overrides:
+            request["overrides"] = dict(arm.overrides)
+        payload = json.dumps(request, ensure_ascii=False).encode()
         call = {
             "session_id": identity.session_id(self._gate_id, key),
             "traceparent": traceparent(self._gate_id, key),
