@@ -1,7 +1,8 @@
-"""Retire runtimes: one arm of a gate, or all that an execution left behind that ended ABORTED, TIMED_OUT or FAILED."""
+"""Retire a runtime of a gate or an experiment, or all that an ABORTED, TIMED_OUT or FAILED execution left."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from flywheel.adapters.agentcore import AgentCoreRuntimes
+from flywheel.adapters.dynamodb_experiments import DynamoDbExperiments
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.eventbridge import EventBridgeBus
@@ -20,7 +22,10 @@ from flywheel.adapters.sns import SnsNotifier
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.errors import TransientError
-from flywheel.events import ArmRequest, RetireReply, StatusChange
+from flywheel.events import ArmRequest, ExecutionEnded, RetireReply, StatusChange
+from flywheel.experiment_announcing import ExperimentAnnouncer
+from flywheel.experiment_events import RuntimeRequest
+from flywheel.experiment_retirement import ExperimentRetirer
 from flywheel.patience import look_again
 from flywheel.production import ProductionEndpoint
 from flywheel.publication import Announcer
@@ -43,32 +48,48 @@ class Settings(BaseModel):
     stack_name: str
 
 
-def make_retirer(settings: Settings, once: PowertoolsOnce) -> Retirer:
-    clock = SystemClock()
+@dataclass(frozen=True, slots=True)
+class Parts:
+    gates: Retirer
+    experiments: ExperimentRetirer
+    once: PowertoolsOnce
+
+    def execution_ended(self, change: ExecutionEnded) -> RetireReply:
+        """Clean up after whatever the execution carried out; one that got nowhere left nothing."""
+        return self.experiments.execution_ended(change) or self.gates.execution_ended(change)
+
+
+def make_parts(settings: Settings) -> Parts:
+    clock, once = SystemClock(), PowertoolsOnce.from_table(settings.idempotency_table)
     runtimes = AgentCoreRuntimes.from_environment()
     releases = DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name)
-    return Retirer(
-        settings.stack_name,
-        runtimes=runtimes,
-        gates=DynamoDbGates.from_table(settings.state_table),
-        releases=releases,
-        production=ProductionEndpoint(settings.production_endpoint_name, runtimes, releases, clock),
-        announcer=Announcer(
-            settings.environment,
-            EventBridgeBus.from_bus(settings.event_bus),
-            SnsNotifier.from_topic(settings.notification_topic_arn),
-            once,
+    notifier = SnsNotifier.from_topic(settings.notification_topic_arn)
+    return Parts(
+        gates=Retirer(
+            settings.stack_name,
+            runtimes=runtimes,
+            gates=DynamoDbGates.from_table(settings.state_table),
+            releases=releases,
+            production=ProductionEndpoint(settings.production_endpoint_name, runtimes, releases, clock),
+            announcer=Announcer(settings.environment, EventBridgeBus.from_bus(settings.event_bus), notifier, once),
+            clock=clock,
         ),
-        clock=clock,
+        experiments=ExperimentRetirer(
+            settings.environment,
+            settings.stack_name,
+            runtimes=runtimes,
+            experiments=DynamoDbExperiments.from_table(settings.state_table),
+            announcer=ExperimentAnnouncer(settings.environment, None, notifier, once),
+            clock=clock,
+        ),
+        once=once,
     )
 
 
 @cache
-def parts() -> tuple[Retirer, PowertoolsOnce]:
+def parts() -> Parts:
     """Wire the parts at the first call, not at import: tests need no AWS environment."""
-    settings = from_env(Settings)
-    once = PowertoolsOnce.from_table(settings.idempotency_table)
-    return make_retirer(settings, once), once
+    return make_parts(from_env(Settings))
 
 
 def until_gone(
@@ -91,18 +112,21 @@ def until_gone(
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    retirer, once = parts()
-    once.register(context)
+    wired = parts()
+    wired.once.register(context)
+    by_event = "detail" in event
     if "gate_id" in event:
         request = parse(event, model=ArmRequest)
         logger.append_keys(gate_id=request.gate_id, arm=request.arm)
-        reply = look_again(lambda: retirer.retire(request.gate_id, request.arm))
+        reply = look_again(lambda: wired.gates.retire(request.gate_id, request.arm))
+    elif "experiment_id" in event:
+        of = parse(event, model=RuntimeRequest)
+        logger.append_keys(experiment_id=of.experiment_id, runtime=of.runtime)
+        reply = look_again(lambda: wired.experiments.retire(of.experiment_id, of.runtime))
     else:
         change = parse(event, model=StatusChange).detail
         logger.append_keys(execution_arn=change.execution_arn, status=change.status)
-        reply = until_gone(
-            lambda: retirer.execution_ended(change), lambda: context.get_remaining_time_in_millis() / 1000
-        )
-    metrics.add_metric("ExecutionsCleanedUp", MetricUnit.Count, int("gate_id" not in event))
+        reply = until_gone(lambda: wired.execution_ended(change), lambda: context.get_remaining_time_in_millis() / 1000)
+    metrics.add_metric("ExecutionsCleanedUp", MetricUnit.Count, int(by_event))
     logger.info("runtimes looked at", gone=reply.gone)
     return reply.model_dump(mode="json")

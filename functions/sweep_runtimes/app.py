@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, PositiveInt
 
 from flywheel.adapters.agentcore import AgentCoreRuntimes
+from flywheel.adapters.dynamodb_experiments import DynamoDbExperiments
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
@@ -32,6 +33,7 @@ def make_sweeper(settings: Settings) -> Sweeper:
         timedelta(minutes=settings.sweep_older_than_minutes),
         runtimes=AgentCoreRuntimes.from_environment(),
         gates=DynamoDbGates.from_table(settings.state_table),
+        experiments=DynamoDbExperiments.from_table(settings.state_table),
         clock=SystemClock(),
     )
 

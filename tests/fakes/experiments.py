@@ -32,7 +32,7 @@ class InMemoryExperiments:
             self.executions[row.execution_arn] = row.experiment_id
             return row
 
-    def reopen(self, experiment_id: str, execution_arn: str) -> ExperimentRow:
+    def reopen(self, experiment_id: str, execution_arn: str, now: datetime) -> ExperimentRow:
         with self._lock:
             row = self._required(experiment_id)
             if row.execution_arn == execution_arn:
@@ -44,10 +44,10 @@ class InMemoryExperiments:
                 row,
                 execution_arn=execution_arn,
                 attempt=row.attempt + 1,
+                resumed=now,
                 status="running",
                 outcome=None,
                 reasons=(),
-                runtimes={},
                 recommended=None,
                 ended=None,
                 report_key=None,
@@ -173,14 +173,17 @@ class ExperimentStoreContract:
         experiments.plan_runtimes(row.experiment_id, {"r01": ExperimentRuntime("fw_1")})
         experiments.note_rung(row.experiment_id, 2)
         experiments.end(row.experiment_id, outcome="stopped", reasons=["aborted"], ended=LATER, report_key="k")
-        resumed = experiments.reopen(row.experiment_id, "arn:2")
-        assert resumed == replace(row, execution_arn="arn:2", attempt=2, rung=2)
-        assert experiments.reopen(row.experiment_id, "arn:2") == resumed
+        resumed = experiments.reopen(row.experiment_id, "arn:2", LATER)
+        # Its runtimes stand until others are planned: who cleans up after the first attempt still finds them.
+        runtimes = {"r01": ExperimentRuntime("fw_1")}
+        assert resumed == replace(row, execution_arn="arn:2", attempt=2, resumed=LATER, rung=2, runtimes=runtimes)
+        assert (row.since, resumed.since) == (NOON, LATER)
+        assert experiments.reopen(row.experiment_id, "arn:2", LATER) == resumed
         assert experiments.by_execution("arn:2") == resumed
         assert experiments.by_execution("arn:1") == resumed
         ended = experiments.end(row.experiment_id, outcome="broken", reasons=["x"], ended=LATER)
-        assert experiments.reopen(row.experiment_id, "arn:2") == ended
-        assert experiments.reopen(row.experiment_id, "arn:3").attempt == 3
+        assert experiments.reopen(row.experiment_id, "arn:2", LATER) == ended
+        assert experiments.reopen(row.experiment_id, "arn:3", LATER).attempt == 3
 
     @pytest.mark.parametrize("outcome", ["completed", "refused", None])
     def test_one_that_runs_completed_or_was_refused_is_not_resumed(
@@ -190,7 +193,7 @@ class ExperimentStoreContract:
         if outcome is not None:
             experiments.end(experiment, outcome=outcome, reasons=(), ended=LATER)
         with pytest.raises(ConflictError):
-            experiments.reopen(experiment, "arn:2")
+            experiments.reopen(experiment, "arn:2", LATER)
         assert experiments.by_execution("arn:2") is None
 
     def test_of_resumptions_at_the_same_time_exactly_one_is_carried_out(self, experiments: ExperimentStore) -> None:
@@ -199,7 +202,7 @@ class ExperimentStoreContract:
 
         def resume(n: int) -> bool:
             try:
-                return insist(lambda: experiments.reopen(experiment, f"arn:again-{n}")).attempt == 2
+                return insist(lambda: experiments.reopen(experiment, f"arn:again-{n}", LATER)).attempt == 2
             except ConflictError:
                 return False
 
@@ -208,7 +211,7 @@ class ExperimentStoreContract:
 
     def test_an_experiment_that_does_not_exist_cannot_be_changed(self, experiments: ExperimentStore) -> None:
         with pytest.raises(NotFoundError):
-            experiments.reopen("x-unknown", "arn:1")
+            experiments.reopen("x-unknown", "arn:1", LATER)
         with pytest.raises(NotFoundError):
             experiments.plan_runtimes("x-unknown", {})
         with pytest.raises(NotFoundError):

@@ -30,6 +30,7 @@ from flywheel.reviewing import Reviewing
 from flywheel.runtimes import Surroundings, production_spec
 from flywheel.sweep import Sweeper
 from tests.fakes.clock import FixedClock
+from tests.fakes.experiments import InMemoryExperiments
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import (
     InMemoryDatasets,
@@ -117,6 +118,7 @@ class World:
     clock: FixedClock = field(default_factory=FixedClock)
     objects: InMemoryObjects = field(default_factory=InMemoryObjects)
     gates: InMemoryGates = field(default_factory=InMemoryGates)
+    experiments: InMemoryExperiments = field(default_factory=InMemoryExperiments)
     releases: InMemoryReleases = field(default_factory=InMemoryReleases)
     agents: ScriptedAgents = field(default_factory=ScriptedAgents)
     images: InMemoryImages = field(default_factory=lambda: InMemoryImages({"v1": DIGEST, "v2": OTHER_DIGEST}))
@@ -247,7 +249,15 @@ class World:
 
     @property
     def sweeper(self) -> Sweeper:
-        return Sweeper("dev", STACK, timedelta(minutes=60), runtimes=self.runtimes, gates=self.gates, clock=self.clock)
+        return Sweeper(
+            "dev",
+            STACK,
+            timedelta(minutes=60),
+            runtimes=self.runtimes,
+            gates=self.gates,
+            experiments=self.experiments,
+            clock=self.clock,
+        )
 
     def publisher(self, render: Callable[..., tuple[str, str]] = lambda *_: ("{}", "<html>")) -> Publisher:
         return Publisher(

@@ -27,6 +27,23 @@ class DeploymentSettings:
     ready_timeout: timedelta
 
 
+def discard(runtimes: RuntimeControl, runtime_id: str, sleep: Callable[[float], None]) -> None:
+    """Delete what was just created. AgentCore may refuse that while it is CREATING, and nobody comes after us.
+
+    Raises:
+        ConflictError: it was refused to the end; sweep_runtimes goes on with it.
+    """
+    for attempt in range(1, _DISCARD_ATTEMPTS + 1):
+        try:
+            runtimes.delete(runtime_id)
+        except ConflictError:
+            if attempt == _DISCARD_ATTEMPTS:
+                raise
+            sleep(_DISCARD_PAUSE_S)
+        else:
+            return
+
+
 class Deployer:
     """One call creates the runtime or looks at it; repeating a call does no harm."""
 
@@ -88,21 +105,9 @@ class Deployer:
             self._running(plan.gate_id)
         except ConflictError:
             # Stopped by hand while we created it: whoever cleaned up could not know this runtime.
-            self._discard(runtime.runtime_id)
+            discard(self._runtimes, runtime.runtime_id, self._sleep)
             raise
         return runtime
-
-    def _discard(self, runtime_id: str) -> None:
-        """Delete what was just created. AgentCore may refuse that while it is CREATING, and nobody comes after us."""
-        for attempt in range(1, _DISCARD_ATTEMPTS + 1):
-            try:
-                self._runtimes.delete(runtime_id)
-            except ConflictError:
-                if attempt == _DISCARD_ATTEMPTS:
-                    raise  # sweep_runtimes goes on with it
-                self._sleep(_DISCARD_PAUSE_S)
-            else:
-                return
 
     def _look(self, plan: GatePlan, arm: Arm, runtime_id: str) -> Runtime:
         try:

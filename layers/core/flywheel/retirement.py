@@ -3,12 +3,54 @@
 from flywheel.domain.outcome import Arm
 from flywheel.errors import ConflictError, FlywheelError, NotFoundError
 from flywheel.events import ExecutionEnded, RetireReply
-from flywheel.ports import Clock, GateArm, GateRow, GateStore, ReleaseStore, Runtime, RuntimeControl
+from flywheel.ports import Clock, GateRow, GateStore, ReleaseStore, Runtime, RuntimeControl
 from flywheel.production import ProductionEndpoint, settled
 from flywheel.publication import Announcer
 from flywheel.runtimes import deletable
 
 _WAIT_S = 2
+
+
+def retire_reply(*, gone: bool) -> RetireReply:
+    return RetireReply(gone=gone, wait_s=0 if gone else _WAIT_S)
+
+
+class RuntimeDeletion:
+    """Deletes short-lived runtimes of one stack, and nothing else."""
+
+    def __init__(self, stack: str, runtimes: RuntimeControl) -> None:
+        self._stack = stack
+        self._runtimes = runtimes
+
+    def ask(self, name: str, runtime_id: str | None) -> bool:
+        """Ask for the deletion; True once the runtime is gone.
+
+        Raises:
+            FlywheelError: the runtime is not tagged as a short-lived one of this stack: it is left alone.
+        """
+        runtime = self._find(name, runtime_id)
+        if runtime is None:
+            return True
+        if runtime.status != "DELETING":
+            # IAM says the same; a second lock costs one call.
+            if not deletable(self._runtimes.tags(runtime.arn), self._stack):
+                raise FlywheelError(
+                    f"the runtime {runtime.name} is not tagged as a short-lived one of {self._stack}: left alone"
+                )
+            try:
+                self._runtimes.delete(runtime.runtime_id)
+            except ConflictError:
+                return False  # still being created: AgentCore deletes it once it has settled
+        return self._find(name, runtime_id) is None
+
+    def _find(self, name: str, runtime_id: str | None) -> Runtime | None:
+        """By id, or by name: a deployment that was killed may have created it without noting its id."""
+        if runtime_id is None:
+            return self._runtimes.find(name)
+        try:
+            return self._runtimes.get(runtime_id)
+        except NotFoundError:
+            return None
 
 
 class Retirer:
@@ -25,8 +67,7 @@ class Retirer:
         announcer: Announcer,
         clock: Clock,
     ) -> None:
-        self._stack = stack
-        self._runtimes = runtimes
+        self._deletion = RuntimeDeletion(stack, runtimes)
         self._gates = gates
         self._releases = releases
         self._production = production
@@ -42,7 +83,7 @@ class Retirer:
         row = self._gates.get(gate_id)
         if row is None:
             raise NotFoundError(f"no gate {gate_id}")
-        return self._reply(gone=self._retire_arm(row, arm))
+        return retire_reply(gone=self._retire_arm(row, arm))
 
     def execution_ended(self, change: ExecutionEnded) -> RetireReply:
         """Clean up after an execution that did not end by itself: runtimes, right to promote, record, announcement.
@@ -52,7 +93,7 @@ class Retirer:
         """
         row = self._gates.by_execution(change.execution_arn)
         if row is None:
-            return self._reply(gone=True)  # it never got as far as a gate
+            return retire_reply(gone=True)  # it never got as far as a gate
         row = settled(row, self._gates, self._releases)
         # Ended first: from now on Deploy Candidate makes nothing more for this gate, and a promotion stops.
         ended = self._gates.end(
@@ -73,36 +114,9 @@ class Retirer:
         self._announcer.announce(ended, f"Its execution ended {change.status}: {change.execution_arn}")
         if troubles:
             raise troubles[0]
-        return self._reply(gone=gone)
+        return retire_reply(gone=gone)
 
     def _retire_arm(self, row: GateRow, arm: Arm) -> bool:
         """Ask for the deletion; True once the runtime is gone."""
         of_arm = row.arms.get(arm)
-        if of_arm is None:
-            return True
-        runtime = self._find(of_arm)
-        if runtime is None:
-            return True
-        if runtime.status != "DELETING":
-            # IAM says the same; a second lock costs one call.
-            if not deletable(self._runtimes.tags(runtime.arn), self._stack):
-                raise FlywheelError(
-                    f"the runtime {runtime.name} is not tagged as a short-lived one of {self._stack}: left alone"
-                )
-            try:
-                self._runtimes.delete(runtime.runtime_id)
-            except ConflictError:
-                return False  # still being created: AgentCore deletes it once it has settled
-        return self._find(of_arm) is None
-
-    def _find(self, of_arm: GateArm) -> Runtime | None:
-        """By id, or by name: a deployment that was killed may have created it without noting its id."""
-        if of_arm.runtime_id is None:
-            return self._runtimes.find(of_arm.runtime_name)
-        try:
-            return self._runtimes.get(of_arm.runtime_id)
-        except NotFoundError:
-            return None
-
-    def _reply(self, *, gone: bool) -> RetireReply:
-        return RetireReply(gone=gone, wait_s=0 if gone else _WAIT_S)
+        return of_arm is None or self._deletion.ask(of_arm.runtime_name, of_arm.runtime_id)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from flywheel.domain.agent_parameters import LONGEST_VARIABLE, allowed_variable
 from flywheel.domain.candidate import Candidate
+from flywheel.domain.experiment import RuntimePlan
 from flywheel.domain.plan import ArmPlan
 from flywheel.errors import InvalidRequestError
 from flywheel.ports import RuntimeSpec
@@ -17,6 +18,7 @@ IDLE_TIMEOUT_S = 60
 MAX_LIFETIME_S = 14_400
 
 LIFETIME, STACK, GATE, CREATED = "flywheel:lifetime", "flywheel:stack", "flywheel:gate", "flywheel:created"
+EXPERIMENT = "flywheel:experiment"
 SHORT_LIVED, PRODUCTION = "short-lived", "production"
 
 
@@ -105,6 +107,38 @@ def short_lived_spec(gate_id: str, of_arm: ArmPlan, around: Surroundings, now: d
             CREATED: now.astimezone(UTC).isoformat(timespec="seconds"),
         },
         description=f"flywheel gate {gate_id}, {of_arm.arm}",
+        idle_timeout_s=IDLE_TIMEOUT_S,
+        max_lifetime_s=MAX_LIFETIME_S,
+    )
+
+
+def experiment_environment(candidate: Candidate, around: Surroundings) -> dict[str, str]:
+    """Environment of a runtime that answers for several configurations: it takes overrides, as no gate's does.
+
+    Which configuration answers, and so its release, comes with each request. Raises as `runtime_environment`.
+    """
+    environment = runtime_environment(candidate, around) | {"ALLOW_OVERRIDES": "true"}
+    del environment["LANGFUSE_RELEASE"]
+    return environment
+
+
+def experiment_spec(
+    experiment_id: str, runtime: RuntimePlan, name: str, around: Surroundings, now: datetime
+) -> RuntimeSpec:
+    """One runtime of an experiment; `name` is that of this attempt. Raises as `runtime_environment`."""
+    return RuntimeSpec(
+        name=name,
+        image_uri=runtime.candidate.image_uri,
+        role_arn=around.role_arn,
+        environment=experiment_environment(runtime.candidate, around),
+        token=token("experiment", experiment_id, name),
+        tags={
+            LIFETIME: SHORT_LIVED,
+            STACK: around.stack,
+            EXPERIMENT: experiment_id,
+            CREATED: now.astimezone(UTC).isoformat(timespec="seconds"),
+        },
+        description=f"flywheel experiment {experiment_id}, {runtime.runtime}",
         idle_timeout_s=IDLE_TIMEOUT_S,
         max_lifetime_s=MAX_LIFETIME_S,
     )

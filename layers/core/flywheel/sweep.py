@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flywheel.errors import FlywheelError, NotFoundError
-from flywheel.ports import Clock, GateStore, Runtime, RuntimeControl
-from flywheel.runtimes import GATE, age, deletable
+from flywheel.ports import Clock, ExperimentStore, GateStore, Runtime, RuntimeControl
+from flywheel.runtimes import EXPERIMENT, GATE, age, deletable
 
 # No execution lives longer than this (the machine's time limit and some margin): its record may say `running` for ever.
 LONGEST_GATE = timedelta(hours=6)
+LONGEST_EXPERIMENT = timedelta(hours=26)
 
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """Names of runtimes. `kept`: young, or their gate is running; `refused`: could not be deleted now, with why."""
+    """Names of runtimes. `kept`: young, or what needs them is running; `refused`: not deleted now, with why."""
 
     seen: int
     swept: tuple[str, ...]
@@ -32,6 +33,7 @@ class Sweeper:
         *,
         runtimes: RuntimeControl,
         gates: GateStore,
+        experiments: ExperimentStore,
         clock: Clock,
     ) -> None:
         self._prefix = f"fw_{environment}_"
@@ -39,6 +41,7 @@ class Sweeper:
         self._older_than = older_than
         self._runtimes = runtimes
         self._gates = gates
+        self._experiments = experiments
         self._clock = clock
 
     def sweep(self) -> SweepResult:
@@ -68,13 +71,23 @@ class Sweeper:
         tags = self._runtimes.tags(runtime.arn)
         if not deletable(tags, self._stack):
             return False
+        experiment_id = tags.get(EXPERIMENT)
+        longest = LONGEST_EXPERIMENT if experiment_id else LONGEST_GATE
         old = age(tags, self._clock.now())
         if old is None:
-            # Without a creation time only the gate's record can tell; unreadable tags never make a runtime immortal.
-            old = LONGEST_GATE
+            # Without a creation time only the record can tell; unreadable tags never make a runtime immortal.
+            old = longest
         if old < self._older_than:
             return False
-        gate_id = tags.get(GATE)
+        wanted = self._of_experiment(experiment_id, runtime) if experiment_id else self._of_gate(tags.get(GATE))
+        return not wanted or old >= max(longest, self._older_than)
+
+    def _of_gate(self, gate_id: str | None) -> bool:
         row = self._gates.get(gate_id) if gate_id else None
+        return row is not None and row.status == "running"
+
+    def _of_experiment(self, experiment_id: str, runtime: Runtime) -> bool:
+        """Of the attempt under way: an earlier one's runtimes are abandoned even while the experiment goes on."""
+        row = self._experiments.get(experiment_id)
         running = row is not None and row.status == "running"
-        return not running or old >= max(LONGEST_GATE, self._older_than)
+        return running and any(state.runtime_name == runtime.name for state in row.runtimes.values())

@@ -2,7 +2,7 @@
 
 import importlib
 import json
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,11 +75,12 @@ def test_a_wrong_variable_is_named_without_its_value() -> None:
 def test_one_gate_goes_through_all_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     monkeypatch.setattr(entry("plan_gate"), "planner", lambda: world.planner)
-    monkeypatch.setattr(entry("deploy_candidate"), "deployer", lambda: world.deployer)
+    monkeypatch.setattr(entry("deploy_candidate"), "parts", lambda: SimpleNamespace(gates=world.deployer))
     monkeypatch.setattr(entry("decide_gate"), "decider", lambda: world.decider)
     monkeypatch.setattr(entry("promote_candidate"), "promoter", lambda: world.promoter)
     once = type("Once", (), {"register": lambda _self, _context: None})()
-    monkeypatch.setattr(entry("retire_candidate"), "parts", lambda: (world.retirer, once))
+    retire = SimpleNamespace(gates=world.retirer, once=once, execution_ended=world.retirer.execution_ended)
+    monkeypatch.setattr(entry("retire_candidate"), "parts", lambda: retire)
     monkeypatch.setattr(entry("publish_verdict"), "parts", lambda: (world.publisher(), once))
     monkeypatch.setattr(entry("sweep_runtimes"), "sweeper", lambda: world.sweeper)
 

@@ -36,6 +36,7 @@ def _row(item: Mapping[str, Any]) -> ExperimentRow:
         trigger=item["trigger"],
         started=datetime.fromisoformat(item["started"]),
         attempt=item["attempt"],
+        resumed=time_value(item.get("resumed")),
         status=item["status"],
         outcome=item.get("outcome"),
         reasons=tuple(item.get("reasons", ())),
@@ -81,20 +82,20 @@ class DynamoDbExperiments:
             raise ConflictError(f"the execution already carries out another experiment than {row.experiment_id}")
         return standing
 
-    def reopen(self, experiment_id: str, execution_arn: str) -> ExperimentRow:
+    def reopen(self, experiment_id: str, execution_arn: str, now: datetime) -> ExperimentRow:
         row = self._required(experiment_id)
         if row.execution_arn == execution_arn:
             return row
         again = self._table.update_operation(
             _EXPERIMENTS,
             experiment_id,
-            "SET execution_arn = :arn, #status = :running, runtimes = :none ADD attempt :one "
+            "SET execution_arn = :arn, #status = :running, resumed = :now ADD attempt :one "
             "REMOVE outcome, reasons, ended, report_key, recommended",
             when="#status = :ended AND outcome IN (:stopped, :broken)",
             values={
                 ":arn": execution_arn,
                 ":running": "running",
-                ":none": {},
+                ":now": time_text(now),
                 ":one": 1,
                 ":ended": "ended",
                 ":stopped": "stopped",

@@ -22,7 +22,8 @@ class ExperimentRuntime:
 class ExperimentRow:
     """The record of one experiment: what people and functions look it up by.
 
-    `attempt` counts from 1; every resumption is another one, with an execution and runtimes of its own. `rung` is the
+    `attempt` counts from 1; every resumption is another one, with an execution and runtimes of its own, that began at
+    `resumed` (None: the first, which began at `started`). `rung` is the
     one under way, 0 before the first. `reasons` say why it did not complete. `recommended` is a configuration's id.
     """
 
@@ -32,6 +33,7 @@ class ExperimentRow:
     trigger: str
     started: datetime
     attempt: int = 1
+    resumed: datetime | None = None
     status: Literal["running", "ended"] = "running"
     outcome: ExperimentOutcome | None = None
     reasons: tuple[str, ...] = ()
@@ -41,6 +43,11 @@ class ExperimentRow:
     ended: datetime | None = None
     report_key: str | None = None
 
+    @property
+    def since(self) -> datetime:
+        """When the attempt under way began."""
+        return self.resumed or self.started
+
 
 class ExperimentStore(Protocol):
     """The experiments of this environment, newest id last."""
@@ -49,8 +56,10 @@ class ExperimentStore(Protocol):
         """Write the row unless the experiment has one; give the row that stands."""
         ...
 
-    def reopen(self, experiment_id: str, execution_arn: str) -> ExperimentRow:
+    def reopen(self, experiment_id: str, execution_arn: str, now: datetime) -> ExperimentRow:
         """Begin the next attempt of one that ended stopped or broken; again with the same execution changes nothing.
+
+        The runtimes of the attempt before stay on record until `plan_runtimes`: somebody may still be deleting them.
 
         Raises:
             NotFoundError: there is no such experiment.
@@ -68,7 +77,9 @@ class ExperimentStore(Protocol):
 
     def plan_runtimes(self, experiment_id: str, runtimes: Mapping[str, ExperimentRuntime]) -> None: ...
 
-    def note_runtime(self, experiment_id: str, runtime: str, state: ExperimentRuntime) -> None: ...
+    def note_runtime(self, experiment_id: str, runtime: str, state: ExperimentRuntime) -> None:
+        """Raise `ConflictError` when the attempt under way has planned no runtime of this name."""
+        ...
 
     def note_rung(self, experiment_id: str, rung: int) -> None: ...
 
