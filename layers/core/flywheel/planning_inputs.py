@@ -7,12 +7,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from flywheel.domain.candidate import Candidate
+from flywheel.domain.experiment import ExperimentFile
+from flywheel.domain.experiment_space import AgentDefaults, Space, expand, image_references
 from flywheel.domain.plan import MutedItem
 from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy
 from flywheel.domain.strict import first_problems
 from flywheel.domain.verdict import Reason
 from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, PlanRefusedError
-from flywheel.ports import DatasetSnapshot, DatasetStore, Head, ImageRegistry, PromptStore, Settings
+from flywheel.ports import DatasetSnapshot, DatasetStore, Head, Image, ImageRegistry, PromptStore, Settings
 from flywheel.runtimes import Surroundings, runtime_environment
 from flywheel.stored_arms import ANCHOR_SETTING, AnchorSetting, parse_anchor
 from flywheel.triggers import PRODUCTION, GateTrigger, PromptVersion
@@ -28,6 +30,11 @@ class AgentSettings(BaseModel):
     model_id: str = Field(min_length=1, max_length=300)
     parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
     prompt: PromptVersion | None = None
+
+    def defaults(self) -> AgentDefaults:
+        """What a configuration of an experiment has where its file says nothing."""
+        prompt = (None, None) if self.prompt is None else (self.prompt.name, self.prompt.version)
+        return AgentDefaults(self.model_id, *prompt, parameters=tuple(self.parameters.items()))
 
 
 def parse_agent_settings(text: str) -> AgentSettings:
@@ -75,10 +82,7 @@ class PlanInputs:
                 raise RefusedError("no_production", "nothing is in production yet: push an image first")
             candidate, revision = head.release.candidate, None
         else:
-            try:
-                image = self._images.resolve(trigger.reference)
-            except (NotFoundError, InvalidRequestError) as error:
-                raise RefusedError("image_not_found", str(error)) from error
+            image = self._image(trigger.reference)
             agent = self._agent_settings()
             candidate = Candidate(
                 repository_uri=image.repository_uri,
@@ -100,6 +104,40 @@ class PlanInputs:
             raise RefusedError("invalid_agent_settings", str(error)) from error
         self._has_prompt(candidate)
         return candidate, revision
+
+    def space(self, file: ExperimentFile, head: Head) -> Space:
+        """The configurations of an experiment, and the runtimes they need.
+
+        What they do not set is as production has it when production's image is among those asked for, else as the
+        setting `agent` says: as a gate of that image would have it.
+        """
+        references = image_references(file)
+        if PRODUCTION in references and head.release is None:
+            raise RefusedError(
+                "no_production", "nothing is in production yet: push an image first, or name one (image)"
+            )
+        base = head.release.candidate if head.release is not None and PRODUCTION in references else None
+        try:
+            space = expand(
+                file,
+                images={one: _of(base) if base and one == PRODUCTION else self._image(one) for one in references},
+                base=self._agent_settings().defaults() if base is None else base,
+            )
+            for runtime in space.runtimes:
+                runtime_environment(runtime.candidate, Surroundings("", "", self._mcp_url, "", ""))
+        except InvalidRequestError as error:
+            raise RefusedError("invalid_configuration", str(error)) from error
+        for candidate in {
+            (one.candidate.prompt_name, one.candidate.prompt_version): one.candidate for one in space.configurations
+        }.values():
+            self._has_prompt(candidate)
+        return space
+
+    def _image(self, reference: str) -> Image:
+        try:
+            return self._images.resolve(reference)
+        except (NotFoundError, InvalidRequestError) as error:
+            raise RefusedError("image_not_found", str(error)) from error
 
     def _has_prompt(self, candidate: Candidate) -> None:
         """A prompt that is not there would make every answer an error, as if the image were bad."""
@@ -165,3 +203,7 @@ class PlanInputs:
         if not snapshot.items:
             raise RefusedError("too_few_items", f"the dataset {name} is empty: run `flywheel dataset import` first")
         return snapshot
+
+
+def _of(candidate: Candidate) -> Image:
+    return Image(candidate.repository_uri, candidate.image_digest)
