@@ -33,8 +33,8 @@ class AgentSettings(BaseModel):
 
     def defaults(self) -> AgentDefaults:
         """What a configuration of an experiment has where its file says nothing."""
-        prompt = (None, None) if self.prompt is None else (self.prompt.name, self.prompt.version)
-        return AgentDefaults(self.model_id, *prompt, parameters=tuple(self.parameters.items()))
+        name, version = (None, None) if self.prompt is None else (self.prompt.name, self.prompt.version)
+        return AgentDefaults(self.model_id, name, version, tuple(self.parameters.items()))
 
 
 def parse_agent_settings(text: str) -> AgentSettings:

@@ -53,7 +53,7 @@ _FORMS = {
         re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}:[1-9][0-9]{0,8}"),
         "a prompt of Langfuse, name:version",
     ),
-    "tools": (re.compile(r"[\w.-]{1,64}(?:,[\w.-]{1,64})*", re.ASCII), "names of tools"),
+    "tools": (re.compile(r"(?=.{1,2000}$)[\w.-]{1,128}(?:,[\w.-]{1,128})*", re.ASCII), "names of tools"),
 }
 # What people write -> what the candidate calls it.
 _ALIASES = {"model": "model_id"}

@@ -14,10 +14,10 @@ from flywheel.domain.golden import GoldenItem
 from flywheel.domain.plan import ArmPlan, GatePlan, JudgeSpec, Trigger
 from flywheel.domain.policy import GatePolicy
 from flywheel.domain.releases import gate_id
+from flywheel.domain.search_settings import Strategy
 from flywheel.domain.strict import STRICT, first_problems
 from flywheel.errors import InvalidRequestError
 
-type Strategy = Literal["grid", "random", "halving"]
 type ObjectiveName = Literal["quality", "latency", "cost"]
 
 EXPERIMENT_ID = re.compile(r"x-\d{8}t\d{6}-[0-9a-f]{8}")

@@ -15,13 +15,13 @@ from flywheel.domain.experiment import (
     LateScores,
     ObjectiveName,
     SearchOptions,
-    Strategy,
 )
 from flywheel.domain.experiment_combinations import combinations, settings_of
 from flywheel.domain.experiment_dimensions import DimensionsCheck
 from flywheel.domain.experiment_reading import Reading
 from flywheel.domain.json_document import Place
 from flywheel.domain.json_words import described
+from flywheel.domain.search_settings import STRATEGIES
 
 MOST_CONFIGURATIONS = 1_000
 # Before conditions: so many are looked at.
@@ -32,7 +32,6 @@ _KEYS = _SAMPLE_KEYS | {
     "version", "image", "dimensions", "fixed", "except", "search", "budget", "objectives", "tolerance", "constraints",
     "dataset", "items", "late_scores", "parallel", "own_runtimes",
 }  # fmt: skip
-_STRATEGIES: tuple[Strategy, ...] = get_args(Strategy.__value__)
 _OBJECTIVES: tuple[ObjectiveName, ...] = get_args(ObjectiveName.__value__)
 _DEFAULTS = ExperimentFile("", ())
 
@@ -68,7 +67,7 @@ class ExperimentCheck:
             search=self._search(data),
             budget=self._budget(data),
             objectives=self._objectives(data),
-            tolerance=self._or(reading.number((), data, "tolerance", (0, 1)), _DEFAULTS.tolerance),
+            tolerance=self._or(reading.number((), data, "tolerance", (0, 0.5)), _DEFAULTS.tolerance),
             constraints=self._constraints(data),
             dataset=None if data.get("dataset") is None else reading.text(("dataset",), data["dataset"], 200),
             item_ids=reading.texts(("items",), data.get("items"), 10_000, 200),
@@ -94,8 +93,8 @@ class ExperimentCheck:
         reading, place = self._reading, ("search",)
         given = reading.member((), data, "search", {"strategy", "trials", "sample", "seed"})
         strategy = given.get("strategy", "halving")
-        if strategy not in _STRATEGIES:
-            reading.wrong((*place, "strategy"), f"is {described(strategy)}; expected one of {', '.join(_STRATEGIES)}")
+        if strategy not in STRATEGIES:
+            reading.wrong((*place, "strategy"), f"is {described(strategy)}; expected one of {', '.join(STRATEGIES)}")
         return SearchOptions(
             strategy=strategy,
             trials=reading.whole(place, given, "trials", (1, 20)) or _DEFAULTS.search.trials,
