@@ -235,11 +235,17 @@ def rollback(
         if not typer.confirm("Move production back?"):
             print("nothing was changed", file=said)
             raise typer.Exit(EXIT_NO)
-    release = session.roll_back(plan, by=f"{getpass.getuser()}@{socket.gethostname()}", reason=reason)
+    done = session.roll_back(plan, by=f"{getpass.getuser()}@{socket.gethostname()}", reason=reason)
     if as_json:
-        print(json.dumps(outcome | {"done": True, "release": release.release_no}))
+        told = {"done": True, "release": done.release.release_no, "label_trouble": done.label_trouble}
+        print(json.dumps(outcome | told))
     else:
-        print(f"done: {gate_view.release_line(release)}")
+        print(f"done: {gate_view.release_line(done.release)}")
+    if done.label_trouble is not None:
+        print(
+            f"the label production in Langfuse did not follow: {done.label_trouble}; give it to that version by hand",
+            file=sys.stderr,
+        )
 
 
 @app.command()

@@ -25,14 +25,13 @@ if TYPE_CHECKING:
         GateStore,
         LiveLedger,
         ObjectStore,
-        Release,
         ReleaseStore,
         ReviewLedger,
         ReviewQueue,
         RuntimeControl,
         SamplingStore,
     )
-    from flywheel.rollback import RollbackPlan
+    from flywheel.rollback import RollbackPlan, RolledBack
 
 
 class SystemClock:
@@ -256,15 +255,21 @@ class Session:
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 
-    def roll_back(self, plan: "RollbackPlan", *, by: str, reason: str) -> "Release":
+    def roll_back(self, plan: "RollbackPlan", *, by: str, reason: str) -> "RolledBack":
         from flywheel.adapters.agentcore import AgentCoreRuntimes  # noqa: PLC0415 - boto3
         from flywheel.adapters.eventbridge import EventBridgeBus  # noqa: PLC0415 - boto3
+        from flywheel.adapters.langfuse_prompts import LangfusePromptLabels  # noqa: PLC0415 - urllib3
         from flywheel.rollback import Rollback  # noqa: PLC0415
 
         runtimes: RuntimeControl = AgentCoreRuntimes.from_environment()
         bus: EventBus = EventBridgeBus.from_bus(self.facts.event_bus)
         rollback = Rollback(
-            self.facts.production_endpoint, runtimes=runtimes, releases=self.releases, bus=bus, clock=self.clock
+            self.facts.production_endpoint,
+            runtimes=runtimes,
+            releases=self.releases,
+            bus=bus,
+            labels=LangfusePromptLabels(lambda: self.langfuse_api),
+            clock=self.clock,
         )
         return rollback.roll_back(plan, by=by, reason=reason)
 

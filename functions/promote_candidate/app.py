@@ -14,7 +14,10 @@ from flywheel.adapters.agentcore import AgentCoreInvoker, AgentCoreRuntimes
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.eventbridge import EventBridgeBus
+from flywheel.adapters.langfuse import LangfuseApi, credentials
+from flywheel.adapters.langfuse_prompts import LangfusePromptLabels
 from flywheel.adapters.s3 import S3ObjectStore
+from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.events import GateMessage
@@ -42,6 +45,7 @@ class Settings(BaseModel):
 
 
 def make_promoter(settings: Settings) -> Promoter:
+    keys = SsmSettings.from_prefix(settings.langfuse_parameter_prefix)
     return Promoter(
         PromotionSettings(
             Surroundings(
@@ -61,6 +65,7 @@ def make_promoter(settings: Settings) -> Promoter:
         releases=DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name),
         evidence=GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
         bus=EventBridgeBus.from_bus(settings.event_bus),
+        labels=LangfusePromptLabels(lambda: LangfuseApi(credentials(keys.required))),
         clock=SystemClock(),
     )
 

@@ -18,7 +18,10 @@ from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.eventbridge import EventBridgeBus
 from flywheel.adapters.idempotency import PowertoolsOnce
+from flywheel.adapters.langfuse import LangfuseApi, credentials
+from flywheel.adapters.langfuse_prompts import LangfusePromptLabels
 from flywheel.adapters.sns import SnsNotifier
+from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.errors import TransientError
@@ -26,6 +29,7 @@ from flywheel.events import ArmRequest, ExecutionEnded, RetireReply, StatusChang
 from flywheel.experiment_announcing import ExperimentAnnouncer
 from flywheel.experiment_events import RuntimeRequest
 from flywheel.experiment_retirement import ExperimentRetirer
+from flywheel.labelling import ProductionLabel
 from flywheel.patience import look_again
 from flywheel.production import ProductionEndpoint
 from flywheel.publication import Announcer
@@ -45,6 +49,7 @@ class Settings(BaseModel):
     notification_topic_arn: str
     production_runtime_name: str
     production_endpoint_name: str
+    langfuse_parameter_prefix: str
     stack_name: str
 
 
@@ -61,6 +66,8 @@ class Parts:
 
 def make_parts(settings: Settings) -> Parts:
     clock, once = SystemClock(), PowertoolsOnce.from_table(settings.idempotency_table)
+    keys = SsmSettings.from_prefix(settings.langfuse_parameter_prefix)
+    labels = LangfusePromptLabels(lambda: LangfuseApi(credentials(keys.required)))
     runtimes = AgentCoreRuntimes.from_environment()
     releases = DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name)
     notifier = SnsNotifier.from_topic(settings.notification_topic_arn)
@@ -71,6 +78,7 @@ def make_parts(settings: Settings) -> Parts:
             gates=DynamoDbGates.from_table(settings.state_table),
             releases=releases,
             production=ProductionEndpoint(settings.production_endpoint_name, runtimes, releases, clock),
+            label=ProductionLabel(labels, releases),
             announcer=Announcer(settings.environment, EventBridgeBus.from_bus(settings.event_bus), notifier, once),
             clock=clock,
         ),

@@ -105,6 +105,11 @@ class GateStoreContract:
         assert row is not None
         assert row.arms == {"candidate": GateArm("fw_c", "fw_c-1"), "incumbent": GateArm("fw_i")}
         assert (row.digest, row.promotion, row.refused) == ("sha256:1", promotion, ("too_few_items",))
+        moved = replace(promotion, step="committed", committed_at=NOON, label="refused", label_trouble="403")
+        gates.note_promotion(gate, moved)
+        row = gates.get(gate)
+        assert row is not None
+        assert row.promotion == moved
         gates.note_promotion(gate, replace(promotion, step="refused", reason="superseded", message="m"))
         row = gates.get(gate)
         assert row is not None

@@ -1,13 +1,14 @@
-"""What is known of prompts' labels, in memory; and what every such store must do."""
+"""What is known of prompts' labels, and the labels themselves, in memory; and what every such part must do."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from flywheel.domain.prompt_labels import Change, PromptState, after, asked
-from flywheel.errors import ConflictError
-from flywheel.ports import PromptStates
+from flywheel.errors import ConflictError, FlywheelError, NotFoundError
+from flywheel.ports import PromptLabels, PromptStates
 from tests.fakes.clock import NOON
 
 
@@ -22,6 +23,30 @@ class InMemoryPromptStates:
         if self.get(name).revision != state.revision:
             raise ConflictError(f"{name} was changed")
         self.states[name] = replace(state, revision=state.revision + 1)
+
+
+class InMemoryPromptLabels:
+    """Prompts by name: version -> labels. `trouble`: what the next calls raise, one each; `moves`: what was given."""
+
+    def __init__(self, prompts: dict[str, dict[int, set[str]]] | None = None) -> None:
+        self.prompts = prompts or {}
+        self.trouble: list[FlywheelError] = []
+        self.moves: list[tuple[str, int, str]] = []
+
+    def holder(self, name: str, label: str) -> int | None:
+        """The version that has it."""
+        return next((version for version, labels in self.prompts.get(name, {}).items() if label in labels), None)
+
+    def give(self, name: str, version: int, label: str) -> None:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        versions = self.prompts.get(name, {})
+        if version not in versions:
+            raise NotFoundError(f"no prompt {name}:{version}")
+        for labels in versions.values():
+            labels.discard(label)
+        versions[version].add(label)
+        self.moves.append((name, version, label))
 
 
 class PromptStatesContract:
@@ -53,3 +78,30 @@ class PromptStatesContract:
         with pytest.raises(ConflictError):
             states.put("p", second)
         assert states.get("p").revision == 2
+
+
+class PromptLabelsContract:
+    """`labels`: a project in which the prompt `name` has three versions, the first one with the label `other`.
+
+    `holder` reads which version has a label now.
+    """
+
+    def test_a_label_belongs_to_one_version_however_often_it_is_given(
+        self, labels: PromptLabels, name: str, holder: Callable[[str], int | None]
+    ) -> None:
+        assert holder("production") is None
+        labels.give(name, 1, "production")
+        labels.give(name, 1, "production")
+        assert holder("production") == 1
+        labels.give(name, 3, "production")
+        assert (holder("production"), holder("other")) == (3, 1)
+
+    def test_a_version_that_is_not_there_gets_nothing_and_nobody_loses_anything(
+        self, labels: PromptLabels, name: str, holder: Callable[[str], int | None]
+    ) -> None:
+        labels.give(name, 2, "production")
+        with pytest.raises(NotFoundError):
+            labels.give(name, 9, "production")
+        with pytest.raises(NotFoundError):
+            labels.give(f"{name}-unknown", 1, "production")
+        assert holder("production") == 2

@@ -20,6 +20,7 @@ from flywheel.domain.verdict import Reason, Verdict
 from flywheel.events import DecideReply
 from flywheel.evidence import GateEvidence, result_key, shard_key
 from flywheel.holding import Holder
+from flywheel.labelling import ProductionLabel
 from flywheel.planning import Planner, PlanningSettings
 from flywheel.ports import Head, Release
 from flywheel.production import ProductionEndpoint
@@ -43,6 +44,7 @@ from tests.fakes.outside import (
     RecordingCallbacks,
     RecordingNotifier,
 )
+from tests.fakes.prompts import InMemoryPromptLabels
 from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
 from tests.fakes.runtimes import InMemoryRuntimes, ScriptedAgents
 from tests.fakes.state import InMemoryGates, InMemoryReleases
@@ -127,6 +129,7 @@ class World:
     )
     datasets: InMemoryDatasets = field(default_factory=lambda: InMemoryDatasets("golden", golden_items()))
     prompts: InMemoryPrompts = field(default_factory=InMemoryPrompts)
+    labels: InMemoryPromptLabels = field(default_factory=InMemoryPromptLabels)
     scores: InMemoryScores = field(default_factory=InMemoryScores)
     bus: RecordingBus = field(default_factory=RecordingBus)
     notifier: RecordingNotifier = field(default_factory=RecordingNotifier)
@@ -206,6 +209,7 @@ class World:
             releases=self.releases,
             evidence=self.evidence,
             bus=self.bus,
+            labels=self.labels,
             clock=self.clock,
         )
 
@@ -243,6 +247,7 @@ class World:
             gates=self.gates,
             releases=self.releases,
             production=ProductionEndpoint("production", self.runtimes, self.releases, self.clock),
+            label=ProductionLabel(self.labels, self.releases),
             announcer=self.announcer,
             clock=self.clock,
         )

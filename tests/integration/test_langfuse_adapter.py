@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from flywheel.adapters.experiment_spans import LangfuseSpanSink
 from flywheel.adapters.langfuse import LangfuseAccessError, LangfuseApi, LangfuseCredentials
 from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
 from flywheel.adapters.langfuse_experiments import LangfuseExperimentReader
-from flywheel.adapters.langfuse_prompts import LangfusePromptStore
+from flywheel.adapters.langfuse_prompts import LangfusePromptLabels, LangfusePromptStore
 from flywheel.adapters.langfuse_scores import LangfuseScoreStore
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import FactScore, TrialError, TrialKey, TrialRecord
@@ -23,7 +23,9 @@ from flywheel.evaluation import identity
 from flywheel.evaluation.delivery import Delivery, Finished
 from flywheel.evaluation.ports import Score
 from flywheel.evaluation.tracing import Timings, experiments, score_names, scores_of, spans_of
+from flywheel.ports import PromptLabels
 from local.langfuse.testing import RunningStandIn, running_stand_in
+from tests.fakes.prompts import PromptLabelsContract
 from tests.unit.evaluation.doubles import plan
 
 
@@ -229,6 +231,29 @@ def test_a_prompt_is_read_by_version_and_by_label(api: LangfuseApi) -> None:
     assert store.get(prompt, label="latest").version == 2
     with pytest.raises(NotFoundError):
         store.text(prompt, 3)
+
+
+class TestLangfusePromptLabels(PromptLabelsContract):
+    @pytest.fixture
+    def name(self, api: LangfuseApi) -> str:
+        name = f"agents/{uuid.uuid4().hex}"
+        for labels in (["other"], [], []):
+            api.post("v2/prompts", {"name": name, "type": "text", "prompt": "Be right.", "labels": labels})
+        return name
+
+    @pytest.fixture
+    def labels(self, api: LangfuseApi) -> PromptLabels:
+        return LangfusePromptLabels(lambda: api)
+
+    @pytest.fixture
+    def holder(self, api: LangfuseApi, name: str) -> Callable[[str], int | None]:
+        def look(label: str) -> int | None:
+            try:
+                return LangfusePromptStore(api).get(name, label=label).version
+            except NotFoundError:
+                return None
+
+        return look
 
 
 def test_trials_are_items_of_one_experiment_linked_to_their_dataset(api: LangfuseApi, name: str) -> None:

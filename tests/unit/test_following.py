@@ -13,7 +13,7 @@ from flywheel.domain.candidate import Candidate
 from flywheel.domain.prompt_labels import PromptState
 from flywheel.errors import ConflictError, InvalidRequestError, TransientError
 from flywheel.following import Followed, Messenger, PromptFollower
-from flywheel.ports import Head, PromptStates, Release
+from flywheel.ports import PromptStates, Release
 from flywheel.triggers import GateTrigger, parse_trigger
 from tests.fakes.clock import NOON
 from tests.fakes.outside import InMemoryOnce, InMemorySettings, RecordingBus, RecordingNotifier
@@ -88,6 +88,33 @@ def test_our_own_move_of_production_asks_for_nothing() -> None:
     assert len(scene.gates) == 1
 
 
+def released(number: int, version: int, since: float, until: float | None = None) -> Release:
+    ended = None if until is None else START + timedelta(seconds=until)
+    candidate = Candidate(URI, DIGEST, "m", "docs-agent", version)
+    return Release(number, candidate, "g", "r", str(number), START + timedelta(seconds=since), ended)
+
+
+def test_a_rollback_asks_for_nothing_not_even_when_the_label_is_seen_for_the_first_time_then() -> None:
+    """Version 3 still has `candidate`, and loses `production`; nobody heard of it before: Langfuse gave up sending."""
+    scene = Scene()
+    scene.releases.history = {1: released(1, 2, 0, 100), 2: released(2, 3, 100, 500), 3: released(3, 2, 500)}
+    moved_back = [changed(3, 501, "candidate"), changed(2, 501, "production")]
+    late = changed(3, 101, "candidate", "production")
+    for order in permutations([*moved_back, late]):
+        scene.states.states.clear()
+        assert [one.gates for one in scene.take(*order)] == [0, 0, 0]
+    assert scene.gates == []
+
+
+def test_a_version_that_was_rolled_back_is_judged_again_when_somebody_gives_it_the_label_later() -> None:
+    scene = Scene()
+    scene.releases.history = {1: released(1, 2, 0, 100), 2: released(2, 3, 100, 500), 3: released(3, 2, 500)}
+    scene.take(changed(3, 90, "candidate"), changed(3, 501, "candidate"), changed(3, 700))
+    before = len(scene.gates)
+    assert scene.take(changed(3, 900, "candidate")) == [Followed(1)]
+    assert len(scene.gates) == before + 1
+
+
 def test_in_every_order_of_delivery_each_time_that_the_label_was_given_in_the_end_has_one_gate() -> None:
     events = [changed(2, 1, "candidate"), changed(2, 2), changed(3, 2, "candidate"), changed(3, 3, "candidate", "x")]
     for order in permutations(events):
@@ -124,7 +151,7 @@ def test_settings_that_cannot_be_read_are_an_error_and_the_delivery_is_taken_up_
 def test_a_version_that_production_runs_already_is_not_judged_again() -> None:
     scene = Scene()
     candidate = Candidate(URI, DIGEST, "m", "docs-agent", 3)
-    scene.releases.now_in_production = Head(Release(1, candidate, "g", "r", "1", NOON))
+    scene.releases.history[1] = Release(1, candidate, "g", "r", "1", NOON)
     (followed,) = scene.take(changed(3, 1, "candidate"))
     assert (followed.gates, scene.gates) == (0, [])
     assert "in production already" in followed.why

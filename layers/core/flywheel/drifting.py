@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from flywheel.domain.drift import Drift, find_drift
+from flywheel.domain.plan import GatePlan
 from flywheel.domain.verdict import VerdictKind
 from flywheel.evidence import GateEvidence
 from flywheel.ports import EventBus, Once
@@ -16,21 +17,18 @@ class DriftWatch:
     bus: EventBus
     once: Once
 
-    def look(self, gate_id: str, verdict: VerdictKind) -> bool:
+    def look(self, plan: GatePlan, verdict: VerdictKind) -> bool:
         """Say whether this call published a drift: of one gate it is published once.
 
         Raises:
             TransientError: something that is needed does not answer now.
         """
-        plan = self.evidence.planned(gate_id)
-        if plan is None:
-            return False
-        records, _ = self.evidence.results(gate_id)
+        records, _ = self.evidence.results(plan.gate_id)
         drift = find_drift(plan, records, verdict)
         if drift is None:
             return False
-        detail = _told(gate_id, plan.release_no, drift)
-        done = self.once.attempt(f"{gate_id}/drift", lambda: self.bus.publish("QualityDrifted", detail))
+        detail = _told(plan.gate_id, plan.release_no, drift)
+        done = self.once.attempt(f"{plan.gate_id}/drift", lambda: self.bus.publish("QualityDrifted", detail))
         return done == "done"
 
 

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flywheel.deliveries import MonitorAlerted, ProjectNotified, PromptVersionChanged
 from flywheel.domain.prompt_labels import Change, Gain, PromptState, after, asked
 from flywheel.errors import ConflictError, TransientError
 from flywheel.planning_inputs import parse_agent_settings
-from flywheel.ports import EventBus, Notifier, Once, PromptStates, ReleaseStore, Settings
+from flywheel.ports import EventBus, Notifier, Once, PromptStates, Release, ReleaseStore, Settings
 from flywheel.triggers import PRODUCTION, PROMPT_VERSION
 
 # Whoever gives this label to a version asks for its gate.
 CANDIDATE_LABEL = "candidate"
 _ATTEMPTS = 8
+_RELEASES_LOOKED_AT = 20
+# How long after a release our own move of the label `production` may change its prompt version.
+_LABEL_FOLLOWS_IN = timedelta(minutes=1)
 _BODY_LIMIT = 2000
 _ENDED = "OK"
 
@@ -54,7 +58,7 @@ class PromptFollower:
             return Followed(why=f"no version got the label {CANDIDATE_LABEL}")
         gates = sum(self._ask(event.name, gain) for gain in state.waiting)
         self._change(event.name, lambda now: asked(now, state.waiting))
-        return Followed(gates, "" if gates else "that version is in production already")
+        return Followed(gates, "" if gates else "that version is in production already, or was then")
 
     def _ours(self) -> str | None:
         """The agent's prompt by the settings; None: they name none, so that any prompt may be it."""
@@ -89,12 +93,12 @@ class PromptFollower:
         raise TransientError(f"others keep changing what is known of the prompt {name[:200]!r}")
 
     def _ask(self, name: str, gain: Gain) -> bool:
-        """Ask for the gate of a gain; False: production runs that version already."""
-        release = self._releases.head().release
-        if release is not None and (release.candidate.prompt_name, release.candidate.prompt_version) == (
-            name,
-            gain.version,
-        ):
+        """Ask for the gate of a gain; False: production runs that version already, or ran it when the gain was seen.
+
+        The second is news of our own: a version that was rolled back may still have the label, and loses `production`
+        just then. Whoever has not seen its label before must not take that for a wish.
+        """
+        if any(_ran_it(release, name, gain) for release in self._releases.releases(_RELEASES_LOOKED_AT)):
             return False
         detail = {
             "version": 1,
@@ -105,6 +109,12 @@ class PromptFollower:
         }
         self._bus.publish("GateRequested", detail, at=gain.at)
         return True
+
+
+def _ran_it(release: Release, name: str, gain: Gain) -> bool:
+    if (release.candidate.prompt_name, release.candidate.prompt_version) != (name, gain.version):
+        return False
+    return release.until is None or release.since <= gain.at <= release.until + _LABEL_FOLLOWS_IN
 
 
 class Messenger:

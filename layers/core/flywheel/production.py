@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from flywheel.domain.plan import GatePlan
 from flywheel.errors import ConflictError, TransientError
-from flywheel.ports import Clock, GateRow, GateStore, Promotion, ReleaseStore, RuntimeControl
+from flywheel.ports import Clock, GateRow, GateStore, Promotion, Release, ReleaseStore, RuntimeControl, Settlement
 from flywheel.runtimes import token
 
 
@@ -21,6 +22,22 @@ def settled(row: GateRow, gates: GateStore, releases: ReleaseStore) -> GateRow:
     committed = replace(row.promotion, step="committed")
     gates.note_promotion(row.gate_id, committed)
     return replace(row, promotion=committed)
+
+
+def promoted_event(release: Release, plan: GatePlan, approval: Settlement | None) -> dict[str, object]:
+    """Detail of `AgentPromoted`."""
+    return {
+        "version": 1,
+        "environment": plan.environment,
+        "gate_id": plan.gate_id,
+        "release_no": release.release_no,
+        "candidate_id": release.candidate.candidate_id,
+        "image_digest": release.candidate.image_digest,
+        "runtime_id": release.runtime_id,
+        "runtime_version": release.runtime_version,
+        "revision": plan.revision,
+        "approved_by": approval.by if approval else None,
+    }
 
 
 class ProductionEndpoint:

@@ -1,37 +1,46 @@
 """PASS, or a person's approval -> production: the digest that was tested behind the endpoint, a step a call.
 
 The steps, each safe to repeat: take the right to promote -> new version of the production runtime -> READY -> endpoint
-`candidate` on it -> smoke test -> endpoint `production` on it -> record, right given back -> event.
+`candidate` on it -> smoke test -> endpoint `production` on it -> record, right given back -> event -> prompt's label.
+From the record on nothing takes the promotion back: a label that cannot be moved is noted.
 """
 
-import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from flywheel.domain.holds import may_promote
 from flywheel.domain.plan import GatePlan
-from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError, PromotionRefusedError
+from flywheel.errors import (
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    PromotionRefusedError,
+    TransientError,
+)
 from flywheel.events import PromoteReply
 from flywheel.evidence import GateEvidence
+from flywheel.labelling import ProductionLabel
 from flywheel.ports import (
     AgentInvoker,
     Clock,
     EventBus,
     GateStore,
-    InvocationFailure,
     Promotion,
+    PromptLabels,
     Release,
     ReleaseStore,
     RuntimeControl,
     RuntimeStatus,
     Settlement,
 )
-from flywheel.production import ProductionEndpoint
+from flywheel.production import ProductionEndpoint, promoted_event
 from flywheel.runtimes import Surroundings, production_spec, token
+from flywheel.smoke_test import smoke_test
 from flywheel.supersession import superseded
 
 STAGING_ENDPOINT = "candidate"
 _WAIT_S = 2
+_LABEL_WAIT_S = 10
 _FAILED: tuple[RuntimeStatus, ...] = ("CREATE_FAILED", "UPDATE_FAILED", "DELETING", "DELETE_FAILED")
 
 
@@ -69,6 +78,7 @@ class Promoter:
         releases: ReleaseStore,
         evidence: GateEvidence,
         bus: EventBus,
+        labels: PromptLabels,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -80,6 +90,7 @@ class Promoter:
         self._bus = bus
         self._clock = clock
         self._production = ProductionEndpoint(settings.endpoint_name, runtimes, releases, clock)
+        self._label = ProductionLabel(labels, releases)
 
     def promote(self, gate_id: str) -> PromoteReply:
         """Go on with the promotion.
@@ -96,6 +107,8 @@ class Promoter:
         progress = row.promotion or Promotion("acquired", self._clock.now())
         if progress.step == "refused":
             raise _RefusedError(progress.reason or "refused", progress.message or "")
+        if progress.step == "committed":
+            return self._labelled(plan, progress)
         head = self._releases.head().release
         if head is not None and head.gate_id == gate_id:
             return self._announce(plan, head, progress)
@@ -207,20 +220,16 @@ class Promoter:
     def _smoke_test(self, plan: GatePlan, progress: Promotion) -> None:
         """One real question to the new version under production's own role: it must answer something."""
         runtime_id, version = _version(progress)
-        arn = self._runtimes.get(runtime_id).arn
-        question = next((item.question for item in plan.items if not item.must_refuse), plan.items[0].question)
-        payload = json.dumps({"question": question, "tags": ["smoke-test", plan.gate_id]}).encode()
-        session = f"smoke-{plan.gate_id}-{token(version, plan.gate_id)[:16]}"
-        reply = self._agents.invoke(arn, payload, session_id=session, qualifier=STAGING_ENDPOINT)
-        self._agents.stop_session(arn, session, STAGING_ENDPOINT)
-        if isinstance(reply, InvocationFailure):
-            raise _RefusedError("smoke_test_failed", f"version {version}: {reply.kind}: {reply.message[:300]}")
-        try:
-            answer = json.loads(reply.body)["answer"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise _RefusedError("smoke_test_failed", f"version {version} gave no answer object") from error
-        if not isinstance(answer, str) or not answer.strip():
-            raise _RefusedError("smoke_test_failed", f"version {version} gave an empty answer")
+        trouble = smoke_test(
+            self._agents,
+            self._runtimes.get(runtime_id).arn,
+            plan.items,
+            gate_id=plan.gate_id,
+            session=f"smoke-{plan.gate_id}-{token(version, plan.gate_id)[:16]}",
+            qualifier=STAGING_ENDPOINT,
+        )
+        if trouble is not None:
+            raise _RefusedError("smoke_test_failed", f"version {version}: {trouble}")
 
     def _commit(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
         runtime_id, version = _version(progress)
@@ -242,26 +251,32 @@ class Promoter:
 
     def _announce(self, plan: GatePlan, release: Release, progress: Promotion) -> PromoteReply:
         """The record says `committed` only after the event is out: a lost call sends it again, never not at all."""
-        if progress.step != "committed":
-            row = self._gates.get(plan.gate_id)
-            self._bus.publish("AgentPromoted", _promoted(release, plan, row.approval if row else None))
-            self._note(plan, replace(progress, step="committed"))
-        return PromoteReply(done=True, wait_s=0, promoted=True)
+        row = self._gates.get(plan.gate_id)
+        self._bus.publish("AgentPromoted", promoted_event(release, plan, row.approval if row else None))
+        committed = replace(progress, step="committed", committed_at=self._clock.now())
+        return self._labelled(plan, self._note(plan, committed))
 
     def _unchanged(self, plan: GatePlan, head: Release, progress: Promotion) -> PromoteReply:
         """What passed is what production runs: nothing moves, and that is recorded."""
         self._releases.let_go(plan.gate_id)
-        if progress.step != "committed":
-            self._note(
-                plan,
-                replace(
-                    progress,
-                    step="committed",
-                    runtime_id=head.runtime_id,
-                    version=head.runtime_version,
-                    previous_version=head.runtime_version,
-                ),
-            )
+        committed = replace(
+            progress,
+            step="committed",
+            runtime_id=head.runtime_id,
+            version=head.runtime_version,
+            previous_version=head.runtime_version,
+            committed_at=self._clock.now(),
+        )
+        return self._labelled(plan, self._note(plan, committed))
+
+    def _labelled(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
+        """The last step. What keeps it from being done is waited for, then noted: production has moved already."""
+        try:
+            settled = self._label.settle(progress, self._clock.now())
+        except TransientError:
+            return _later(_LABEL_WAIT_S)
+        if settled != progress:
+            self._note(plan, settled)
         return PromoteReply(done=True, wait_s=0, promoted=True)
 
     def _note(self, plan: GatePlan, progress: Promotion) -> Promotion:
@@ -279,20 +294,5 @@ def _version(progress: Promotion) -> tuple[str, str]:
     return progress.runtime_id, progress.version
 
 
-def _later() -> PromoteReply:
-    return PromoteReply(done=False, wait_s=_WAIT_S, promoted=False)
-
-
-def _promoted(release: Release, plan: GatePlan, approval: Settlement | None) -> dict[str, object]:
-    return {
-        "version": 1,
-        "environment": plan.environment,
-        "gate_id": plan.gate_id,
-        "release_no": release.release_no,
-        "candidate_id": release.candidate.candidate_id,
-        "image_digest": release.candidate.image_digest,
-        "runtime_id": release.runtime_id,
-        "runtime_version": release.runtime_version,
-        "revision": plan.revision,
-        "approved_by": approval.by if approval else None,
-    }
+def _later(wait_s: int = _WAIT_S) -> PromoteReply:
+    return PromoteReply(done=False, wait_s=wait_s, promoted=False)

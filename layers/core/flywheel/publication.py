@@ -16,6 +16,7 @@ from flywheel.drifting import DriftWatch
 from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.events import Failure, PublishReply
 from flywheel.evidence import GateEvidence, report_key
+from flywheel.labelling import label_note
 from flywheel.opening import opened_unplanned
 from flywheel.ports import Clock, EventBus, GateRow, GateStore, Hold, Notifier, Once, Promotion, ReleaseStore
 from flywheel.production import settled
@@ -205,8 +206,9 @@ class Publisher:
         row = settled(row, self._gates, self._releases)
         decided = self._evidence.verdict(gate_id)
         verdict = final_outcome(decided, failure, row.promotion, row.hold)
-        if decided is not None and (note := self._review_note(gate_id, decided)) is not None:
-            verdict = Verdict(verdict.kind, (*verdict.reasons, note), verdict.estimates)
+        plan = self._planned(gate_id)
+        notes = [label_note(plan, row.promotion), self._review_note(plan, decided)]
+        verdict = Verdict(verdict.kind, (*verdict.reasons, *filter(None, notes)), verdict.estimates)
         if verdict.kind is None:
             raise InvalidRequestError(f"the verdict file of gate {gate_id} holds an open verdict")
         # The record first: whatever happens to the report, the verdict is known.
@@ -222,27 +224,32 @@ class Publisher:
             verdict = Verdict(row.verdict, tuple(Reason(code, "") for code in row.reasons))
         if decided is None:  # broke before anything was decided: why is evidence too
             self._evidence.write_failure(gate_id, verdict)
-        key = row.report_key or self._report(gate_id, verdict, row)
+        key = row.report_key or self._report(gate_id, plan, verdict, row)
         row = self._gates.get(gate_id) or row
         first = next((reason.message for reason in verdict.against if reason.message), "")
         self._announcer.announce(row, first)
         ended = row.verdict or verdict.kind or "INCONCLUSIVE"
-        drifted = self._drift.look(gate_id, ended)
+        drifted = plan is not None and self._drift.look(plan, ended)
         return PublishReply(verdict=ended, promoted=row.promoted, report_key=key, drifted=drifted)
 
-    def _review_note(self, gate_id: str, decided: Verdict) -> Reason | None:
-        """That people should have been asked about this gate and were not."""
-        plan = self._evidence.planned(gate_id)
-        wanted = plan is not None and plan.annotate and decided.kind != "PASS"
-        return (
-            failed_note(self._evidence.annotation(gate_id)) if wanted and self._evidence.shard_keys(gate_id) else None
-        )
+    def _planned(self, gate_id: str) -> GatePlan | None:
+        """The plan; None when there is none that can be read, which keeps no gate from its end."""
+        try:
+            return self._evidence.planned(gate_id)
+        except InvalidRequestError as error:
+            self._warn(f"the plan of gate {gate_id} cannot be read: {error}")
+            return None
 
-    def _report(self, gate_id: str, verdict: Verdict, row: GateRow) -> str | None:
+    def _review_note(self, plan: GatePlan | None, decided: Verdict | None) -> Reason | None:
+        """That people should have been asked about this gate and were not."""
+        if plan is None or decided is None or not plan.annotate or decided.kind == "PASS":
+            return None
+        return failed_note(self._evidence.annotation(plan.gate_id)) if self._evidence.shard_keys(plan.gate_id) else None
+
+    def _report(self, gate_id: str, plan: GatePlan | None, verdict: Verdict, row: GateRow) -> str | None:
         """Write the report if there is a plan to report on; give its key."""
-        plan = self._evidence.planned(gate_id)
         if plan is None:
-            self._warn(f"gate {gate_id} ended before it had a plan: no report")
+            self._warn(f"gate {gate_id} has no plan to report on: no report")
             return None
         try:
             records, _ = self._evidence.results(gate_id)

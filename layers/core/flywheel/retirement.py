@@ -1,8 +1,9 @@
 """A gate's short-lived runtimes are deleted, and that is checked; a gate whose execution ended badly is ended."""
 
 from flywheel.domain.outcome import Arm
-from flywheel.errors import ConflictError, FlywheelError, NotFoundError
+from flywheel.errors import ConflictError, FlywheelError, NotFoundError, TransientError
 from flywheel.events import ExecutionEnded, RetireReply
+from flywheel.labelling import ProductionLabel
 from flywheel.ports import Clock, GateRow, GateStore, ReleaseStore, Runtime, RuntimeControl
 from flywheel.production import ProductionEndpoint, settled
 from flywheel.publication import Announcer
@@ -64,6 +65,7 @@ class Retirer:
         gates: GateStore,
         releases: ReleaseStore,
         production: ProductionEndpoint,
+        label: ProductionLabel,
         announcer: Announcer,
         clock: Clock,
     ) -> None:
@@ -71,6 +73,7 @@ class Retirer:
         self._gates = gates
         self._releases = releases
         self._production = production
+        self._label = label
         self._announcer = announcer
         self._clock = clock
 
@@ -86,7 +89,7 @@ class Retirer:
         return retire_reply(gone=self._retire_arm(row, arm))
 
     def execution_ended(self, change: ExecutionEnded) -> RetireReply:
-        """Clean up after an execution that did not end by itself: runtimes, right to promote, record, announcement.
+        """Clean up after an execution that did not end by itself: runtimes, right to promote, label, record, news.
 
         Raises:
             FlywheelError: a runtime could not be retired; all that could be done beside it is done.
@@ -105,16 +108,30 @@ class Retirer:
             report_key=None,
         )
         self._production.abandon(row.gate_id, row.promotion)
-        gone, troubles = True, []
+        troubles: list[FlywheelError] = []
+        gone, said = True, f"Its execution ended {change.status}: {change.execution_arn}"
+        try:
+            said += self._labelled(row)
+        except TransientError as error:
+            troubles.append(error)
         for arm in row.arms:
             try:
                 gone = self._retire_arm(row, arm) and gone
             except FlywheelError as error:
                 troubles.append(error)  # the other arm's runtime costs money too, and people wait for the verdict
-        self._announcer.announce(ended, f"Its execution ended {change.status}: {change.execution_arn}")
+        self._announcer.announce(ended, said)
         if troubles:
             raise troubles[0]
         return retire_reply(gone=gone)
+
+    def _labelled(self, row: GateRow) -> str:
+        """Make up for a promotion that was stopped before its label had moved; in words what that met with."""
+        if row.promotion is None:
+            return ""
+        settled = self._label.settle(row.promotion, self._clock.now())
+        if settled != row.promotion:
+            self._gates.note_promotion(row.gate_id, settled)
+        return f"\nLangfuse did not move its label: {settled.label_trouble}" if settled.label_trouble else ""
 
     def _retire_arm(self, row: GateRow, arm: Arm) -> bool:
         """Ask for the deletion; True once the runtime is gone."""

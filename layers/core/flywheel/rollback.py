@@ -1,4 +1,4 @@
-"""Production back on the release before, by hand: endpoint moved, recorded as a release of its own, announced."""
+"""Production back on the release before, by hand: endpoint moved, recorded as its own release, announced, labelled."""
 
 import time
 from collections.abc import Callable
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flywheel.errors import ConflictError, NotFoundError, PromotionRefusedError, TransientError
-from flywheel.ports import Clock, EventBus, Release, ReleaseStore, RuntimeControl
+from flywheel.labelling import ProductionLabel
+from flywheel.ports import Clock, EventBus, PromptLabels, Release, ReleaseStore, RuntimeControl
 from flywheel.production import ProductionEndpoint
 from flywheel.runtimes import token
 
 ROLLED_BACK = "rolled_back"
 _LEASE = timedelta(minutes=10)
 _POLL_S = 1.0
+_LABEL_TIMEOUT_S = 30.0
 _LOOKED_AT = 200
 
 
@@ -22,6 +24,14 @@ class RollbackPlan:
 
     current: Release
     target: Release
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """`label_trouble`: why the label `production` in Langfuse did not follow; None when it did, or had no need to."""
+
+    release: Release
+    label_trouble: str | None = None
 
 
 def plan_rollback(releases: ReleaseStore) -> RollbackPlan:
@@ -50,6 +60,7 @@ class Rollback:
         runtimes: RuntimeControl,
         releases: ReleaseStore,
         bus: EventBus,
+        labels: PromptLabels,
         clock: Clock,
         timeout_s: float = 120.0,
         sleep: Callable[[float], None] = time.sleep,
@@ -62,10 +73,11 @@ class Rollback:
         self._timeout_s = timeout_s
         self._sleep = sleep
         self._monotonic = monotonic
+        self._label = ProductionLabel(labels, releases)
         self._endpoint = ProductionEndpoint(endpoint_name, runtimes, releases, clock)
 
-    def roll_back(self, plan: RollbackPlan, *, by: str, reason: str) -> Release:
-        """Move production from `plan.current` to `plan.target`; give the new release.
+    def roll_back(self, plan: RollbackPlan, *, by: str, reason: str) -> RolledBack:
+        """Move production from `plan.current` to `plan.target`, and the label of its prompt version after it.
 
         Raises:
             PromotionRefusedError: production is not at `plan.current` any more, a gate is promoting right now, or the
@@ -110,7 +122,18 @@ class Rollback:
                 "reason": reason[:500],
             },
         )
-        return release
+        return RolledBack(release, self._label_trouble())
+
+    def _label_trouble(self) -> str | None:
+        """Production is back whatever comes of this."""
+        end = self._monotonic() + _LABEL_TIMEOUT_S
+        while True:
+            try:
+                return self._label.follow()
+            except TransientError as error:
+                if self._monotonic() >= end:
+                    return str(error)
+            self._sleep(_POLL_S)
 
     def _move(self, to: Release, holder: str) -> None:
         end = self._monotonic() + self._timeout_s

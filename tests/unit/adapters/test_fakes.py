@@ -11,6 +11,7 @@ from flywheel.ports import (
     ImageRegistry,
     LiveLedger,
     ObjectStore,
+    PromptLabels,
     ReleaseStore,
     ReviewLedger,
     RuntimeControl,
@@ -30,6 +31,7 @@ from tests.fakes.judgements import InMemoryJudgements, JudgementStoreContract
 from tests.fakes.live import InMemoryLiveLedger, LiveLedgerContract
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryImages, InMemorySettings
+from tests.fakes.prompts import InMemoryPromptLabels, PromptLabelsContract
 from tests.fakes.review_contracts import ReviewLedgerContract, ReviewQueueContract
 from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
 from tests.fakes.runtimes import InMemoryRuntimes
@@ -108,6 +110,20 @@ class TestInMemorySampling(SamplingStoreContract):
     @pytest.fixture
     def store(self) -> SamplingStore:
         return InMemorySampling()
+
+
+class TestInMemoryPromptLabels(PromptLabelsContract):
+    @pytest.fixture
+    def name(self) -> str:
+        return "agents/docs"
+
+    @pytest.fixture
+    def labels(self, name: str) -> PromptLabels:
+        return InMemoryPromptLabels({name: {1: {"other"}, 2: set(), 3: set()}})
+
+    @pytest.fixture
+    def holder(self, labels: InMemoryPromptLabels, name: str) -> Callable[[str], int | None]:
+        return lambda label: labels.holder(name, label)
 
 
 class TestInMemoryReviewLedger(ReviewLedgerContract):

@@ -14,8 +14,8 @@ from cli.target import Target
 from flywheel.domain.golden import GoldenItem
 from flywheel.errors import TransientError
 from flywheel.harvest_run import HarvestSummary
-from flywheel.ports import GateArm, GateRow, Release
-from flywheel.rollback import RollbackPlan
+from flywheel.ports import GateArm, GateRow
+from flywheel.rollback import RollbackPlan, RolledBack
 from tests.fakes.clock import NOON, FixedClock
 from tests.fakes.live import InMemoryLiveLedger
 from tests.fakes.objects import InMemoryObjects
@@ -142,6 +142,7 @@ class DoubleSession(Session):
         self.opened: list[str] = []
         self.steps: list[Callable[[], object]] = []
         self.rolled_back: list[tuple[RollbackPlan, str, str]] = []
+        self.label_trouble: str | None = None
         self.rows, self.store, self.line = InMemoryGates(), InMemoryObjects(), InMemoryReleases()
         self.machine, self.asked = ScriptedExecutions(), RecordedRequests()
         self.people = InMemoryReviewQueue()
@@ -192,9 +193,9 @@ class DoubleSession(Session):
         if self.steps:
             self.steps.pop(0)()
 
-    def roll_back(self, plan: RollbackPlan, *, by: str, reason: str) -> Release:
+    def roll_back(self, plan: RollbackPlan, *, by: str, reason: str) -> RolledBack:
         self.rolled_back.append((plan, by, reason))
-        return replace(plan.target, release_no=plan.current.release_no + 1)
+        return RolledBack(replace(plan.target, release_no=plan.current.release_no + 1), self.label_trouble)
 
     def open_gate(self, gate_id: str = GATE_ID, **more: Any) -> GateRow:
         """A running gate of an image that was pushed as `v1`."""

@@ -290,8 +290,18 @@ def test_rollback_shows_from_and_to_and_changes_nothing_in_a_dry_run(session: Do
 def test_rollback_with_yes_moves_production_and_records_by_whom_and_why(session: DoubleSession) -> None:
     _two_releases(session)
     done = run(session, "gate", "rollback", "--yes", "--reason", "wrong answers", "--json")
-    assert json.loads(done.stdout) == {"from_release": 2, "to_digest": "sha256:" + "1" * 64, "done": True, "release": 3}
+    told = {"from_release": 2, "to_digest": "sha256:" + "1" * 64, "done": True, "release": 3, "label_trouble": None}
+    assert json.loads(done.stdout) == told
     assert session.rolled_back[0][2] == "wrong answers"
+
+
+def test_a_rollback_whose_label_stayed_behind_is_done_and_says_what_to_do(session: DoubleSession) -> None:
+    _two_releases(session)
+    session.label_trouble = "docs-agent version 1: Langfuse answered 403"
+    done = run(session, "gate", "rollback", "--yes")
+    assert done.exit_code == 0
+    assert "done: release 3" in done.stdout
+    assert "docs-agent version 1: Langfuse answered 403; give it to that version by hand" in done.stderr
 
 
 def test_rollback_from_a_script_needs_yes(session: DoubleSession) -> None:

@@ -365,6 +365,7 @@ def rollback(world: World, **options: Any) -> Rollback:
         runtimes=world.runtimes,
         releases=world.releases,
         bus=world.bus,
+        labels=world.labels,
         clock=world.clock,
         sleep=lambda _: None,
         **options,
@@ -377,7 +378,7 @@ def test_a_rollback_moves_production_to_the_release_before_and_says_so() -> None
     world.promote(world.passed())
     plan = plan_rollback(world.releases)
     assert (plan.current.release_no, plan.target.release_no) == (2, 1)
-    release = rollback(world).roll_back(plan, by="me", reason="answers are too long")
+    release = rollback(world).roll_back(plan, by="me", reason="answers are too long").release
     assert production(world) == OTHER_DIGEST
     assert (release.release_no, release.candidate.image_digest) == (3, OTHER_DIGEST)
     ended = world.releases.release(2)

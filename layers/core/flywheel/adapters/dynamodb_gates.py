@@ -38,6 +38,9 @@ def _promotion_item(promotion: Promotion) -> Item:
         "previous_version": promotion.previous_version,
         "reason": promotion.reason,
         "message": promotion.message,
+        "committed_at": time_text(promotion.committed_at) if promotion.committed_at else None,
+        "label": promotion.label,
+        "label_trouble": promotion.label_trouble,
     }
     return {name: value for name, value in item.items() if value is not None}
 
@@ -53,6 +56,9 @@ def _promotion(item: Mapping[str, Any] | None) -> Promotion | None:
         previous_version=item.get("previous_version"),
         reason=item.get("reason"),
         message=item.get("message"),
+        committed_at=time_value(item.get("committed_at")),
+        label=item.get("label"),
+        label_trouble=item.get("label_trouble"),
     )
 
 

@@ -1,10 +1,14 @@
-"""Prompts kept in Langfuse: name and version -> text."""
+"""Prompts kept in Langfuse: name and version -> text; name, version and label -> the label is there."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flywheel.adapters.langfuse import LangfuseApi, segment
+from flywheel.adapters.langfuse import LangfuseApi, json_bytes, segment
 from flywheel.errors import InvalidRequestError
+
+# A promotion waits for nothing longer; who gave up is called again.
+_LABEL_DEADLINE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,18 @@ class LangfusePromptStore:
         """
         by: tuple[str, str | int] = ("label", label) if version is None else ("version", version)
         return _prompt(self._api.get(f"v2/prompts/{segment(name)}", [by]))
+
+
+class LangfusePromptLabels:
+    """`PromptLabels` of one project. `connect` is called for each move: keys are read only when they are needed."""
+
+    def __init__(self, connect: Callable[[], LangfuseApi]) -> None:
+        self._connect = connect
+
+    def give(self, name: str, version: int, label: str) -> None:
+        body = json_bytes({"newLabels": [label]})
+        path = f"v2/prompts/{segment(name)}/versions/{version}"
+        self._connect().request("PATCH", path, body, deadline_s=_LABEL_DEADLINE_S)
 
 
 def _prompt(content: dict[str, Any]) -> PromptVersion:

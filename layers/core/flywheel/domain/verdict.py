@@ -53,6 +53,7 @@ NOTES = frozenset(
         "cost_unknown",
         "clean_up_failed",
         "incumbent_rerun",
+        "label_refused",
         "anchor_unavailable",
         "annotation_failed",
         "approved",

@@ -22,7 +22,7 @@ from flywheel.ports.outside import (
     ScoreStore,
     Settings,
 )
-from flywheel.ports.prompts import PromptStates
+from flywheel.ports.prompts import PromptLabels, PromptStates
 from flywheel.ports.reviews import Claim, HumanScore, Queue, ReviewLedger, ReviewQueue
 from flywheel.ports.runtimes import (
     AgentInvoker,
@@ -80,6 +80,7 @@ __all__ = [
     "Once",
     "Progress",
     "Promotion",
+    "PromptLabels",
     "PromptStates",
     "PromptStore",
     "Queue",

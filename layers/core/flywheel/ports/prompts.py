@@ -1,4 +1,4 @@
-"""Prompts kept in Langfuse: what is known of their labels."""
+"""Prompts kept in Langfuse: what is known of their labels, and who moves them."""
 
 from typing import Protocol
 
@@ -17,5 +17,22 @@ class PromptStates(Protocol):
 
         Raises:
             ConflictError: somebody else has written since.
+        """
+        ...
+
+
+class PromptLabels(Protocol):
+    """Labels of prompt versions.
+
+    Langfuse has no compare-and-set for them: whoever moves one looks afterwards whether it was still right to.
+    """
+
+    def give(self, name: str, version: int, label: str) -> None:
+        """Give the label to that version; the version that has it loses it. Safe to repeat.
+
+        Raises:
+            NotFoundError: there is no such version.
+            InvalidRequestError: Langfuse refuses it, or does not accept our keys.
+            TransientError: Langfuse does not answer now.
         """
         ...

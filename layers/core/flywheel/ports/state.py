@@ -19,6 +19,9 @@ class Promotion:
 
     `version`: the runtime version being promoted; `previous_version`: what `production` pointed at before, None on the
     first promotion. `step` names what is awaited or was done last; `reason` is the code of why it was refused.
+
+    A prompt version that was promoted gets the label `production` in Langfuse after `committed_at`: `label` says how
+    that went, None while it is not settled or where there is no such prompt; `label_trouble` why it was `refused`.
     """
 
     step: Literal["acquired", "updating", "staging", "moving", "committed", "refused"]
@@ -28,6 +31,9 @@ class Promotion:
     previous_version: str | None = None
     reason: str | None = None
     message: str | None = None
+    committed_at: datetime | None = None
+    label: Literal["moved", "refused"] | None = None
+    label_trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,10 @@ _WORDINGS = {
     "anchor_unavailable": Wording(
         "No anchor", "Slow decline over many releases is not seen: `flywheel gate anchor` shows and moves the anchor."
     ),
+    "label_refused": Wording(
+        "The label in Langfuse stayed where it was",
+        "Production runs the version all the same; give it the label `production` in Langfuse by hand.",
+    ),
     "cost_cap": Wording("Too expensive to start", "See `flywheel gate plan`; raise usd_per_gate or use fewer items."),
     "gates_per_day": Wording("Too many gates today", "Wait for the next UTC day, or raise gates_per_day."),
     "image_not_found": Wording("The image is not there", "Push it first: `flywheel push`."),
