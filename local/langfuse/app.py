@@ -13,6 +13,8 @@ from local.langfuse import (
     comments,
     dataset_items,
     datasets,
+    evaluation_rules,
+    evaluators,
     experiments,
     llm_connections,
     observations_read,
@@ -34,6 +36,7 @@ from local.langfuse.problems import ApiError
 from local.langfuse.routing import Preflight, Routes
 from local.langfuse.settings import Settings
 from local.langfuse.store import Store
+from local.langfuse.structured import UNSTABLE, structured
 from local.langfuse.webhooks import WEBHOOKS, Webhooks
 from local.langfuse.wire import (
     DEFAULT_BODY_LIMIT,
@@ -56,6 +59,8 @@ _PARTS = (
     comments,
     dataset_items,
     datasets,
+    evaluation_rules,
+    evaluators,
     experiments,
     llm_connections,
     observations_read,
@@ -92,7 +97,8 @@ class StandIn:
         try:
             response = await self._respond(request)
         except ApiError as error:
-            response = _error_reply(error)
+            own = request.url.path.startswith(UNSTABLE)
+            response = _error_reply(structured(error, request.method) if own else error)
         except ClientDisconnect:
             return
         except Exception:

@@ -65,13 +65,14 @@ _CONDITION: dict[str, Check] = {
 }
 
 
-def _condition(value: Any, path: Path, issues: list[Issue]) -> dict[str, Any]:
+def condition(value: Any, path: Path, issues: list[Issue]) -> dict[str, Any]:
+    """A check for one condition: `type`, `column`, `operator`, `value`, `key`; times as numbers."""
     before = len(issues)
-    condition: dict[str, Any] = fields(_CONDITION)(value, path, issues)
+    checked: dict[str, Any] = fields(_CONDITION)(value, path, issues)
     if len(issues) == before:
-        one_of(*_OPERATORS[condition["type"]])(condition["operator"], (*path, "operator"), issues)
-        _checked_value(condition, path, issues)
-    return condition
+        one_of(*_OPERATORS[checked["type"]])(checked["operator"], (*path, "operator"), issues)
+        _checked_value(checked, path, issues)
+    return checked
 
 
 def _checked_value(condition: dict[str, Any], path: Path, issues: list[Issue]) -> None:
@@ -102,11 +103,11 @@ def read_filter(text: str, columns: frozenset[str]) -> list[dict[str, Any]]:
         sent = read_json(text.encode("utf-8", "replace"))
     except ApiError as error:
         raise invalid_request("Invalid JSON in filter parameter") from error
-    conditions: list[dict[str, Any]] = parse(array(_condition), sent)
-    for condition in conditions:
-        if condition["column"] not in columns:
-            raise invalid_request(f"Column {condition['column']} does not match a UI / CH table mapping.")
-        if condition["type"].endswith("Object") and condition["key"] is None:
+    conditions: list[dict[str, Any]] = parse(array(condition), sent)
+    for one in conditions:
+        if one["column"] not in columns:
+            raise invalid_request(f"Column {one['column']} does not match a UI / CH table mapping.")
+        if one["type"].endswith("Object") and one["key"] is None:
             raise invalid_data([wrong_type("string", MISSING, ("key",))])
     return conditions
 

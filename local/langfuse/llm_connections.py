@@ -1,4 +1,8 @@
-"""LLM connections: kept by provider. The key goes in, its last characters come out; nothing is ever called with it."""
+"""LLM connections: kept by provider. The key goes in, its last characters come out.
+
+Evaluations call their models with it (`local.langfuse.evaluations`), so it is kept, as it is: the file of a stand-in is
+readable by its owner alone.
+"""
 
 import sqlite3
 from typing import Any
@@ -45,11 +49,11 @@ def add_routes(routes: Routes) -> None:
 
 def offers(store: Store, provider: str, model: str) -> bool:
     """Whether a connection of that provider has the model, by its own list or among its adapter's."""
-    row = _find(store, provider)
+    row = find(store, provider)
     return row is not None and (bool(row["with_default_models"]) or model in from_json(row["custom_models"]))
 
 
-def _find(store: Store, provider: str) -> sqlite3.Row | None:
+def find(store: Store, provider: str) -> sqlite3.Row | None:
     return store.row("SELECT * FROM llm_connections WHERE provider = ?", provider)
 
 
@@ -95,6 +99,7 @@ def _put(call: Call) -> Response:
     now = call.now_us()
     values = {
         "adapter": body["adapter"],
+        "secret_key": body["secretKey"],
         "display_secret_key": f"...{body['secretKey'][-4:]}",
         "base_url": body["baseURL"],
         "custom_models": to_json(body["customModels"]),
@@ -110,7 +115,7 @@ def _put(call: Call) -> Response:
         if not store.update("llm_connections", where, values):
             identity = {"id": new_id(), "provider": body["provider"], "created_us": now}
             store.insert("llm_connections", identity | values)
-        row = _find(store, body["provider"])
+        row = find(store, body["provider"])
     assert row is not None  # noqa: S101 - written above, in the same transaction
     return json_reply(_shown(row))
 

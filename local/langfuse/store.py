@@ -2,12 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from local.langfuse.clock import Clock
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _SCHEMA = """
 CREATE TABLE datasets (
@@ -59,13 +60,32 @@ CREATE TABLE prompts (
   config TEXT NOT NULL, tags TEXT NOT NULL, labels TEXT NOT NULL, commit_message TEXT,
   created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, UNIQUE (name, version));
 """
-# What version 2 has beside that; a file of version 1 gains it and loses nothing.
+# What version 2 has beside that.
 _SINCE_2 = """
 CREATE TABLE llm_connections (
   id TEXT PRIMARY KEY, provider TEXT NOT NULL UNIQUE, adapter TEXT NOT NULL, display_secret_key TEXT NOT NULL,
   base_url TEXT, custom_models TEXT NOT NULL, with_default_models INTEGER NOT NULL, extra_header_keys TEXT NOT NULL,
   config TEXT NOT NULL, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL);
 """
+# What version 3 has beside that.
+_SINCE_3 = """
+ALTER TABLE llm_connections ADD COLUMN secret_key TEXT NOT NULL DEFAULT '';
+CREATE TABLE evaluators (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, definition TEXT NOT NULL,
+  created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL);
+CREATE TABLE evaluation_rules (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, target TEXT NOT NULL, enabled INTEGER NOT NULL, sampling REAL NOT NULL,
+  filter TEXT NOT NULL, created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL);
+CREATE TABLE rule_assignments (
+  rule_id TEXT NOT NULL, position INTEGER NOT NULL, evaluator_id TEXT NOT NULL, mapping TEXT NOT NULL,
+  PRIMARY KEY (rule_id, position));
+CREATE TABLE evaluations (
+  id TEXT PRIMARY KEY, rule_id TEXT NOT NULL, evaluator_id TEXT NOT NULL, trace_id TEXT NOT NULL,
+  observation_id TEXT NOT NULL, status TEXT NOT NULL, error TEXT, due_us INTEGER NOT NULL, ended_us INTEGER);
+CREATE INDEX evaluations_by_status ON evaluations (status, due_us);
+"""
+# What a file of an older version lacks, by its version; it gains that and loses nothing.
+_MISSING = {0: _SCHEMA + _SINCE_2 + _SINCE_3, 1: _SINCE_2 + _SINCE_3, 2: _SINCE_3}
 
 
 class StoreError(Exception):
@@ -115,6 +135,9 @@ class Store:
         """
         self.clock = Clock()
         try:
+            if path != ":memory:":
+                with suppress(OSError):  # SQLite says better what is wrong
+                    Path(path).touch(mode=0o600)  # it holds keys of LLM connections
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=2)
             self._db.row_factory = sqlite3.Row
             self._prepare(path)
@@ -133,10 +156,8 @@ class Store:
         self._db.execute("PRAGMA temp_store = MEMORY")
         found = self._db.execute("PRAGMA user_version").fetchone()[0]
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if found == 0 and tables == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} {_SINCE_2} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        elif found == 1:
-            self._db.executescript(f"BEGIN; {_SINCE_2} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        if found in _MISSING and (found or not tables):
+            self._db.executescript(f"BEGIN; {_MISSING[found]} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
         elif found != SCHEMA_VERSION:
             raise StoreError(
                 f"{path!r} was not written by this version of the stand-in (schema {found}, expected "

@@ -4,7 +4,7 @@ Requests are generated from the document, right and wrong ones, with a fixed see
 the stand-in has a route for is asked; path parameters name existing things in one test and made-up ones in the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -65,6 +65,17 @@ USED = {
     ("post", "/v2/prompts"),
     ("get", "/v2/prompts/{promptName}"),
     ("patch", "/v2/prompts/{name}/versions/{version}"),
+    ("get", "/llm-connections"),
+    ("put", "/llm-connections"),
+    ("get", "/unstable/evaluators"),
+    ("post", "/unstable/evaluators"),
+    ("get", "/unstable/evaluators/{evaluatorId}"),
+    ("delete", "/unstable/evaluators/{evaluatorId}"),
+    ("get", "/unstable/evaluation-rules"),
+    ("post", "/unstable/evaluation-rules"),
+    ("get", "/unstable/evaluation-rules/{evaluationRuleId}"),
+    ("patch", "/unstable/evaluation-rules/{evaluationRuleId}"),
+    ("delete", "/unstable/evaluation-rules/{evaluationRuleId}"),
 }
 # Answers that the real 4.16.0 gave in the recordings and its document does not list.
 UNLISTED = {201: "POST prompts", 202: "DELETE a score", 204: "DELETE a prompt", 207: "ingestion", 409: "an item's id"}
@@ -145,7 +156,7 @@ def existing(stand_in: RunningStandIn) -> dict[str, str]:
         make("/scores", name="s", value=value, dataType=data_type, traceId="ab" * 16, id=f"s-{data_type}")
     make("/scores", name="s", value=1, datasetRunId="exp", metadata={"k": [1, {"a": None}]})
     make("/scores", name="s", value=1, sessionId="session", comment="c")
-    make("/v2/datasets", name="set", metadata=[1], inputSchema={"type": "object"})
+    dataset = make("/v2/datasets", name="set", metadata=[1], inputSchema={"type": "object"})
     make("/dataset-items", datasetName="set", id="item", input={"q": 1})
     config = make("/score-configs", name="grade", dataType="NUMERIC", minValue=0, maxValue=1)
     make("/score-configs", name="label", dataType="CATEGORICAL", categories=[{"label": "good", "value": 1}])
@@ -155,7 +166,10 @@ def existing(stand_in: RunningStandIn) -> dict[str, str]:
     comment = make("/comments", projectId="p", content="c", objectId="ab" * 16, objectType="TRACE")
     make("/v2/prompts", name="prompt", prompt="Hi", labels=["production"])
     make("/v2/prompts", name="chat", type="chat", prompt=[{"role": "user", "content": "x"}], labels=["production"])
+    evaluator, rule = make_rule(stand_in, make, dataset["id"])
     return {
+        "evaluatorId": evaluator,
+        "evaluationRuleId": rule,
         "scoreId": "s-NUMERIC",
         "datasetName": "set",
         "id": "item",
@@ -168,6 +182,39 @@ def existing(stand_in: RunningStandIn) -> dict[str, str]:
         "version": "1",
         "traceId": "cd" * 16,
     }
+
+
+def make_rule(stand_in: RunningStandIn, make: Callable[..., dict[str, Any]], dataset_id: str) -> tuple[str, str]:
+    """An evaluator that can run, and a rule of each target; ids of the evaluator and of one rule."""
+    connection = {"provider": "p", "adapter": "openai", "secretKey": "k", "customModels": ["m"]}
+    reply = httpx.put(f"{stand_in.url}{PREFIX}/llm-connections", json=connection, auth=stand_in.auth)
+    assert reply.is_success, reply.text
+    output = {"reasoning": {"description": "why"}, "score": {"description": "s", "minValue": 0}, "dataType": "NUMERIC"}
+    evaluator = make(
+        "/unstable/evaluators",
+        name="e",
+        type="llm_as_judge",
+        prompt="{{answer}}",
+        outputDefinition=output,
+        modelConfig={"provider": "p", "model": "m"},
+        mapping=[{"variable": "answer", "source": "output"}],
+    )
+    conditions: dict[str, list[dict[str, Any]]] = {
+        "experiment": [{"type": "stringOptions", "column": "datasetId", "operator": "any of", "value": [dataset_id]}],
+        "observation": [{"type": "null", "column": "parentObservationId", "operator": "is null"}],
+    }
+    rules = [
+        make(
+            "/unstable/evaluation-rules",
+            name=target,
+            target=target,
+            enabled=True,
+            evaluators=[{"evaluator": {"name": "e"}}],
+            filter=some,
+        )
+        for target, some in conditions.items()
+    ]
+    return evaluator["id"], rules[0]["id"]
 
 
 def check(case: Case, stand_in: RunningStandIn) -> None:
@@ -218,6 +265,9 @@ def test_no_answer_about_an_existing_thing_leaves_its_schema(
         ("/score-configs", {}),
         ("/v2/prompts", {}),
         ("/v2/prompts/{promptName}", {}),
+        ("/llm-connections", {}),
+        ("/unstable/evaluators", {}),
+        ("/unstable/evaluation-rules", {}),
     ],
 )
 def test_full_answers_about_what_is_there_fit_their_schema(
