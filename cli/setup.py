@@ -30,18 +30,33 @@ def langfuse(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be made; change nothing.")] = False,
     no_schema: NoSchemaFlag = False,
+    enable_evaluators: Annotated[
+        bool,
+        typer.Option("--enable-evaluators", help="Also let Langfuse judge experiments and live traces: costs money."),
+    ] = False,
+    live_sampling: Annotated[
+        float | None,
+        typer.Option(min=0.0001, max=1.0, help="Share of live traces that are judged; at first 0.05, then as it is."),
+    ] = None,
+    live_model: Annotated[
+        str | None, typer.Option(help="Model that judges live traces, a smaller one; at first the judge's own.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Make score configs, queues, the dataset and the judge's connection, and say what is left to click.
 
     Safe to repeat: what is there stays. Exit codes: 0 done, 1 a part was refused or differs, 2 Langfuse did not answer.
 
-    Examples: `flywheel setup langfuse --dry-run`, `flywheel setup langfuse --no-schema --json`
+    Examples: `flywheel setup langfuse --dry-run`, `flywheel setup langfuse --no-schema --json`,
+    `flywheel setup langfuse --enable-evaluators --live-sampling 0.02 --live-model amazon.nova-micro-v1:0`
     """
-    from cli import setup_clicks, setup_plan, setup_rows  # noqa: PLC0415 - what `--help` does not need
+    from cli import setup_clicks, setup_evaluators, setup_plan, setup_rows  # noqa: PLC0415 - what `--help` does not need
 
     session: Session = ctx.obj
-    parts = setup_plan.parts(session, setup_plan.Choices(schemas=not no_schema))
+    if not enable_evaluators and (live_sampling, live_model) != (None, None):
+        raise CommandError("--live-sampling and --live-model belong to --enable-evaluators")
+    evaluators = setup_evaluators.EvaluatorChoices(live_sampling, live_model) if enable_evaluators else None
+    parts = setup_plan.parts(session, setup_plan.Choices(not no_schema, evaluators))
     rows = list(setup_rows.carry_out(parts, dry_run=dry_run))
     clicks = setup_clicks.clicks(session.facts)
     if as_json:
@@ -87,16 +102,25 @@ def secret(
 
 
 @app.command()
-def check(ctx: typer.Context, *, no_schema: NoSchemaFlag = False, as_json: JsonFlag = False) -> None:
+def check(
+    ctx: typer.Context,
+    *,
+    no_schema: NoSchemaFlag = False,
+    evaluators: Annotated[
+        bool, typer.Option("--evaluators", help="Also ask for what `--enable-evaluators` has made.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Ask Langfuse for each part, and send each sender's path one signed and one forged test delivery.
 
     Test deliveries have no effect. Exit codes: 0 all is there, 1 something is missing, 2 the stack cannot be asked.
 
-    Examples: `flywheel setup check`, `flywheel setup check --json`
+    Examples: `flywheel setup check`, `flywheel setup check --evaluators --json`
     """
-    from cli import setup_check  # noqa: PLC0415 - what `--help` does not need
+    from cli import setup_check, setup_evaluators, setup_plan  # noqa: PLC0415 - what `--help` does not need
 
-    rows = setup_check.check(ctx.obj, schemas=not no_schema)
+    wished = setup_evaluators.EvaluatorChoices() if evaluators else None
+    rows = setup_check.check(ctx.obj, setup_plan.Choices(not no_schema, wished))
     if as_json:
         print(json.dumps({"complete": setup_check.complete(rows), "rows": _plain(rows)}))
     else:

@@ -25,9 +25,9 @@ def complete(rows: Sequence[Row]) -> bool:
     return all(row.state == "exists" for row in rows)
 
 
-def check(session: "Session", *, schemas: bool) -> list[Row]:
+def check(session: "Session", choices: setup_plan.Choices) -> list[Row]:
     """One row for each of them, with what to do where it is not there. Changes nothing."""
-    return [*_langfuse(session, setup_plan.Choices(schemas)), *(_sender(session, sender) for sender in sorted(SENDERS))]
+    return [*_langfuse(session, choices), *(_sender(session, sender) for sender in sorted(SENDERS))]
 
 
 def _langfuse(session: "Session", choices: setup_plan.Choices) -> Iterator[Row]:
@@ -43,9 +43,10 @@ def _langfuse(session: "Session", choices: setup_plan.Choices) -> Iterator[Row]:
         return
     number = ".".join(map(str, version)) if version else "of unknown version"
     yield Row("Langfuse", api.host, "exists", f"{number}, keys accepted")
+    make_it = f"{_MAKE_IT} --enable-evaluators" if choices.evaluators is not None else _MAKE_IT
     for row in setup_rows.carry_out(setup_plan.parts(session, choices), dry_run=True):
         missing = row.state in ("create", "change")
-        yield Row(row.part, row.name, row.state, row.said, _MAKE_IT if missing else row.next_step)
+        yield Row(row.part, row.name, row.state, row.said, make_it if missing else row.next_step)
 
 
 def _sender(session: "Session", sender: str) -> Row:

@@ -160,7 +160,7 @@ class ConnectionPart:
         if not self.key:
             return Found("by hand", f"the key of the judge is not set: {self.key_parameter}", self._put_it())
         different = self.connections.differences(self.wanted, self.key)
-        about = f"{self.wanted.model} at {self.wanted.base_url}"
+        about = f"{', '.join(self.wanted.models)} at {self.wanted.base_url}"
         if different is None:
             return Found("create", about)
         return Found("change", f"{', '.join(different)}: {about}") if different else Found("exists")

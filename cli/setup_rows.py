@@ -8,9 +8,10 @@ from flywheel.errors import ConflictError, FlywheelError, InvalidRequestError, N
 
 # Of a plan: exists, create, change, differs (and cannot be changed), by hand. Of what was carried out:
 # created and changed in their place, refused with Langfuse's words, failed and not reached when it does not answer.
+# Not offered: this server has no such thing, and so nothing that comes after it.
 type State = Literal[
     "exists", "create", "change", "created", "changed", "differs", "refused", "by hand", "failed",
-    "not reached",
+    "not reached", "not offered",
 ]  # fmt: skip
 _DONE: dict[State, State] = {"create": "created", "change": "changed"}
 # Somebody has to do something before all of it is there.
@@ -53,7 +54,10 @@ class Part(Protocol):
 
 
 def carry_out(parts: Iterable[Part], *, dry_run: bool) -> Iterator[Row]:
-    """Look at each part and make what is missing; a refusal stops nothing, a Langfuse that is down stops the rest."""
+    """Look at each part and make what is missing; a refusal stops nothing, a Langfuse that is down stops the rest.
+
+    Where a part is not offered, those after it need it: there are no rows about them.
+    """
     down = False
     for part in parts:
         if down:
@@ -69,6 +73,8 @@ def carry_out(parts: Iterable[Part], *, dry_run: bool) -> Iterator[Row]:
         except (InvalidRequestError, ConflictError, NotFoundError) as error:
             found = Found("refused", str(error), _advice(error))
         yield Row(part.part, part.name, found.state, found.said, found.next_step)
+        if found.state == "not offered":
+            return
 
 
 def _advice(error: FlywheelError) -> str:

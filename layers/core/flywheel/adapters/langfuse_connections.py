@@ -15,11 +15,11 @@ _TAIL: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """`provider` names it; it offers the one model of the judge, at the address of the judge."""
+    """`provider` names it; it offers these models at the address of the judge."""
 
     provider: str
     base_url: str
-    model: str
+    models: tuple[str, ...]
 
 
 class LangfuseConnections:
@@ -31,8 +31,7 @@ class LangfuseConnections:
 
         Of a key Langfuse shows the last characters only: another one with the same end is not noticed.
         """
-        rows = pages(self._api, "llm-connections", (), deadline_s=deadline_s)
-        found = next((row for row in rows if row["provider"] == wanted.provider), None)
+        found = self._found(wanted.provider, deadline_s)
         if found is None:
             return None
         body = _body(wanted)
@@ -46,16 +45,24 @@ class LangfuseConnections:
         return tuple(different)
 
     def put(self, wanted: Connection, key: str, *, deadline_s: float = 30.0) -> None:
-        """Create or replace it, by its provider; may be repeated.
+        """Create or replace it, by its provider; further models that it offers stay. May be repeated.
 
         Raises:
             InvalidRequestError: refused; the message does not contain the key, whatever was answered.
         """
-        body = json_bytes(_body(wanted) | {"secretKey": key})
+        content = _body(wanted)
+        found = self._found(wanted.provider, deadline_s) or {}
+        others = [model for model in found.get("customModels") or () if model not in wanted.models]
+        content["customModels"] += others
+        body = json_bytes(content | {"secretKey": key})
         try:
             self._api.request("PUT", "llm-connections", body, deadline_s=deadline_s)
         except InvalidRequestError as error:
             raise type(error)(str(error).replace(key, "<key>")) from None
+
+    def _found(self, provider: str, deadline_s: float) -> dict[str, Any] | None:
+        rows = pages(self._api, "llm-connections", (), deadline_s=deadline_s)
+        return next((row for row in rows if row["provider"] == provider), None)
 
 
 def _body(wanted: Connection) -> dict[str, Any]:
@@ -63,6 +70,6 @@ def _body(wanted: Connection) -> dict[str, Any]:
         "provider": wanted.provider,
         "adapter": _ADAPTER,
         "baseURL": wanted.base_url,
-        "customModels": [wanted.model],
+        "customModels": list(wanted.models),
         "withDefaultModels": False,
     }
