@@ -5,8 +5,9 @@
 
 The project is `rec-project` of organisation `rec-org`, its keys are pk-lf-local and sk-lf-local. Everything it answers
 carries the header `x-flywheel-stand-in: langfuse`. Faults are injected through `/_faults` (see `local.langfuse.faults`
-for the rules), automations set up through `/_webhooks` (see `local.langfuse.webhooks`), `GET /_statistics` counts the
-requests by route, and `/` shows pages for a person.
+for the rules), automations set up through `/_webhooks` (see `local.langfuse.webhooks`), `GET /_evaluations` shows what
+became of evaluations (see `local.langfuse.evaluations`), `GET /_statistics` counts the requests by route, and `/` shows
+pages for a person.
 """
 
 import argparse
@@ -72,6 +73,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--server-version", type=_version, default=defaults.server_version, help="4.59.0 and up takes score arrays")
     add("--deletion-delay", type=float, default=defaults.deletion_delay_s, metavar="S",
         help="seconds that a deleted score stays readable (default 60, as measured)")  # fmt: skip
+    add("--evaluation-delay", type=float, default=defaults.evaluation_delay_s, metavar="S",
+        help="seconds until evaluation rules judge what was stored (default 1)")  # fmt: skip
     add("--until-stdin-closes", action="store_true", help="stop when standard input ends: with the parent process")
     return parser.parse_args(argv)
 
@@ -99,6 +102,7 @@ def main(argv: list[str] | None = None) -> int:
         user_id=arguments.user_id,
         server_version=arguments.server_version,
         deletion_delay_s=arguments.deletion_delay,
+        evaluation_delay_s=arguments.evaluation_delay,
     )
     try:
         listener = _listen(arguments.host, arguments.port)
@@ -121,7 +125,7 @@ def main(argv: list[str] | None = None) -> int:
             timeout_graceful_shutdown=1,
             server_header=False,
         ),
-        lambda: _announce(settings, listener),
+        lambda: _listens(application, settings, listener),
     )
     if arguments.until_stdin_closes:
         threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
@@ -132,6 +136,11 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         application.store.close()
     return 0
+
+
+def _listens(application: StandIn, settings: Settings, listener: socket.socket) -> None:
+    application.evaluations.start()  # those that were left when it stopped
+    _announce(settings, listener)
 
 
 def _announce(settings: Settings, listener: socket.socket) -> None:

@@ -31,6 +31,7 @@ from local.langfuse import (
 )
 from local.langfuse.auth import authorize
 from local.langfuse.call import Call, Lateness
+from local.langfuse.evaluations import EVALUATIONS, Evaluations
 from local.langfuse.faults import Faults
 from local.langfuse.problems import ApiError
 from local.langfuse.routing import Preflight, Routes
@@ -86,6 +87,7 @@ class StandIn:
         self.faults = Faults()
         self.requests: Counter[str] = Counter()
         self.webhooks = Webhooks(settings, self.store)
+        self.evaluations = Evaluations(settings, self.store)
         self.routes = Routes()
         for part in _PARTS:
             part.add_routes(self.routes)
@@ -114,6 +116,8 @@ class StandIn:
         if raw_path == WEBHOOKS or raw_path.startswith(f"{WEBHOOKS}/"):
             body = await read_body(request.stream(), DEFAULT_BODY_LIMIT)
             return await self.webhooks.control(request.method, raw_path, lambda: read_json(body) if body else {})
+        if raw_path == EVALUATIONS and request.method == "GET":
+            return json_reply(self.evaluations.shown())
         if raw_path == STATISTICS and request.method == "GET":
             return json_reply(dict(sorted(self.requests.items())))
         rule = self.faults.take(request.method, unquote(raw_path)) if self.faults.rules else None
@@ -156,6 +160,8 @@ class StandIn:
         response = match.handler(call)
         for action, prompt in call.changed_prompts:
             self.webhooks.prompt_changed(action, prompt)
+        if call.stored_observations:
+            self.evaluations.add(call.stored_observations)
         return response
 
     def _authorize(self, request: Request, route: str) -> None:

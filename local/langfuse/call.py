@@ -36,6 +36,9 @@ class Call:
     # What automations are told of once the request has succeeded: created or updated, and the version as it is shown.
     changed_prompts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
+    # Trace and id of the observations that the request has stored: evaluation rules look at them.
+    stored_observations: list[tuple[str, str]] = field(default_factory=list)
+
     def query(self, checks: Mapping[str, Check], *, strict: bool = False) -> dict[str, Any]:
         """Checked query parameters.
 

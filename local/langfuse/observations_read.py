@@ -119,7 +119,7 @@ def _cost(key: str) -> Callable[[Row], filters.Value]:
 
 
 # What a `filter` may name.
-_COLUMNS: dict[str, Callable[[Row], filters.Value]] = {
+COLUMNS: dict[str, Callable[[Row], filters.Value]] = {
     **{parameter: _in_row(column) for parameter, column in _EQUAL.items()},
     "id": _in_row("id"),
     "level": _in_row("level"),
@@ -158,7 +158,7 @@ _COLUMNS: dict[str, Callable[[Row], filters.Value]] = {
 def _list(call: Call) -> Response:
     query = call.query(_QUERY)
     text = query["filter"]
-    conditions = filters.read_filter(text, frozenset(_COLUMNS)) if text else []
+    conditions = filters.read_filter(text, frozenset(COLUMNS)) if text else []
     where = _where(call, query, {condition["column"] for condition in conditions})
     if query["cursor"] is not None:
         where.add("(start_us, trace_id, id) < (?, ?, ?)", *_position(query["cursor"]))
@@ -166,7 +166,7 @@ def _list(call: Call) -> Response:
     found: list[Row] = []
     for raw in call.store.select("observations", where, NEWEST_FIRST):
         row = Row(raw)
-        if all(filters.holds(condition, _COLUMNS[condition["column"]](row)) for condition in conditions):
+        if all(filters.holds(condition, COLUMNS[condition["column"]](row)) for condition in conditions):
             found.append(row)
             if len(found) > limit:
                 break

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`deletion_delay_s`: how long a deleted score stays readable (a real 4.16.0 still showed it after 60 s)."""
+    """`deletion_delay_s`: how long a deleted score stays readable (a real 4.16.0 still showed it after 60 s).
+
+    `evaluation_delay_s`: how long after it was stored an observation is judged by evaluation rules.
+    """
 
     database: str = ":memory:"
     project_id: str = "rec-project"
@@ -17,6 +20,7 @@ class Settings:
     user_id: str = "rec-user"
     server_version: str = "4.16.0"
     deletion_delay_s: float = 60.0
+    evaluation_delay_s: float = 1.0
 
     @property
     def takes_score_arrays(self) -> bool:

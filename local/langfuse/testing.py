@@ -50,6 +50,7 @@ def running_stand_in(
     server_version: str = "4.16.0",
     database: str | Path = ":memory:",
     deletion_delay_s: float = 60.0,
+    evaluation_delay_s: float = Settings().evaluation_delay_s,
     port: int = 0,
     public_key: str = Settings().public_key,
 ) -> Iterator[RunningStandIn]:
@@ -64,7 +65,7 @@ def running_stand_in(
     settings = Settings()
     command = [sys.executable, "-m", "local.langfuse", "--until-stdin-closes", "--port", str(port)]
     command += ["--db", str(database), "--server-version", server_version, "--deletion-delay", str(deletion_delay_s)]
-    command += ["--public-key", public_key]
+    command += ["--public-key", public_key, "--evaluation-delay", str(evaluation_delay_s)]
     process = subprocess.Popen(
         command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

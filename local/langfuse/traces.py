@@ -52,6 +52,7 @@ def _export(call: Call) -> Response:
         with call.store.together():
             for span in spans:
                 _store(call, observe(span), now)
+        call.stored_observations.extend((span.trace_id, span.span_id) for span in spans)
     return json_reply(_job(call, version))
 
 

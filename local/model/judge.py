@@ -154,6 +154,11 @@ def _choose_criterion(criterion: str, submission: str, task: str) -> tuple[str, 
     ), f"{found.coverage:.0%} of the criterion is in the submission. {found.conflict}".strip()
 
 
+def abstains(submission: str) -> bool:
+    """Whether a text says that it does not know, or that nothing is documented."""
+    return bool(_ABSTAINS.search(submission))
+
+
 def refuses(submission: str) -> bool:
     """Whether a text declines what it was asked for."""
     return bool(_REFUSES.search(submission))
@@ -166,8 +171,7 @@ def compare(expert: str, submission: str, question: str = "") -> Comparison:
     that something is not documented is covered by a submission that says so.
     """
     if _ABSTAINS.search(expert) and not _numbers(expert):
-        abstains = bool(_ABSTAINS.search(submission))
-        return Comparison(1.0 if abstains else 0.0)
+        return Comparison(1.0 if abstains(submission) else 0.0)
     wanted = dict.fromkeys(stem(word) for word in content_words(expert))
     if not wanted:
         return Comparison(0.0)

@@ -1,4 +1,4 @@
-"""OpenAI-compatible HTTP -> answers of planner or judge; the request alone says which of the two is asked."""
+"""OpenAI-compatible HTTP -> answers of planner, judge or evaluator; the request alone says which of them is asked."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from local.model.chat import BadRequestError, count_usage, limit_reply, parse_request, write_chunks, write_completion
+from local.model import evaluator
+from local.model.chat import (
+    BadRequestError,
+    ChatRequest,
+    Reply,
+    count_usage,
+    limit_reply,
+    parse_request,
+    write_chunks,
+    write_completion,
+)
 from local.model.faults import CallRole, Fault, FaultPlan
 from local.model.judge import judge
 from local.model.pace import pace_s
@@ -41,6 +51,12 @@ async def _stream(chunks: list[str]) -> AsyncIterator[str]:
         yield chunk
 
 
+def _answer(request: ChatRequest) -> Reply:
+    if evaluator.is_evaluation(request):
+        return evaluator.answer(request)
+    return judge(request) if request.forced_tool else plan(request)
+
+
 class ModelApi:
     """The routes, over one plan of faults."""
 
@@ -53,7 +69,7 @@ class ModelApi:
             role: CallRole = "judge" if request.forced_tool else "agent"
             if failure := await self._fail(role):
                 return failure
-            reply = limit_reply(judge(request) if role == "judge" else plan(request), request.token_limit)
+            reply = limit_reply(_answer(request), request.token_limit)
             if role == "agent":
                 usage = count_usage(request, reply)
                 await asyncio.sleep(pace_s(request.model, usage["prompt_tokens"], usage["completion_tokens"]))
