@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.langfuse.settings import Settings
 
-_START_TIMEOUT_S = 15.0
+_START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 5.0
 _ROOT = Path(__file__).parents[2]
 
