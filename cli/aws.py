@@ -92,6 +92,10 @@ class StepFunctionsExecutions:
                 return str(entered["name"])
         return None
 
+    def stop(self, execution_arn: str, cause: str) -> None:
+        with translated("states:StopExecution"):
+            self._client.stop_execution(executionArn=execution_arn, error="StoppedByHand", cause=cause)
+
 
 def caller_identity() -> str:
     with translated("sts:GetCallerIdentity"):

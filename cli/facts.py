@@ -27,6 +27,7 @@ _REQUIRED = {
 _REVIEW_QUEUE = "flywheel gate reviews"
 _LIVE_QUEUE = "flywheel live reviews"
 _WAVE_PAIRS = 50
+_TRIAL_CONCURRENCY = 25
 _LANGFUSE_ENVIRONMENT = "dev"
 
 
@@ -35,6 +36,7 @@ class StackFacts:
     """Names of the stack's parts; what is None is not said by an older stack.
 
     `webhook_url` ends in a slash; `judge_base_url` is the judge's OpenAI-compatible address, also that of Bedrock.
+    `trial_concurrency`: invocations of the agent at once in one shard.
     """
 
     stack: str
@@ -61,6 +63,8 @@ class StackFacts:
     judge_base_url: str | None = None
     langfuse_environment: str = _LANGFUSE_ENVIRONMENT
     sampling_function: str | None = None
+    experiment_machine: str | None = None
+    trial_concurrency: int = _TRIAL_CONCURRENCY
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Self:
@@ -86,6 +90,8 @@ class StackFacts:
             judge_base_url=outputs.get("JudgeUrl") or parameters.get("JudgeBaseUrl") or None,
             langfuse_environment=parameters.get("LangfuseEnvironment") or _LANGFUSE_ENVIRONMENT,
             sampling_function=outputs.get("SampleTracesFunctionName") or None,
+            experiment_machine=outputs.get("ExperimentStateMachineArn") or None,
+            trial_concurrency=int(parameters.get("TrialConcurrency") or _TRIAL_CONCURRENCY),
         )
 
 

@@ -17,6 +17,7 @@ class TargetKind(StrEnum):
 class Flywheel(LazyGroup):
     later = {  # noqa: RUF012 - the class is made once
         "gate": Later("cli.gate", "app", "Judge an image: start, watch, list, show, report, rollback, plan."),
+        "experiment": Later("cli.experiment", "app", "Search configurations: run, watch, show, report, promote."),
         "dataset": Later("cli.dataset", "app", "The golden dataset: import, export, list, mute, unmute."),
         "review": Later("cli.review", "review", "Open what waits for reviewers, and say how much it is."),
         "traffic": Later("cli.traffic", "app", "Synthetic users against production: run, list, show."),

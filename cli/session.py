@@ -22,9 +22,12 @@ if TYPE_CHECKING:
         Clock,
         DatasetSnapshot,
         EventBus,
+        ExperimentStore,
         GateStore,
+        ImageRegistry,
         LiveLedger,
         ObjectStore,
+        PromptStore,
         ReleaseStore,
         ReviewLedger,
         ReviewQueue,
@@ -52,6 +55,10 @@ class Executions(Protocol):
 
     def state(self, execution_arn: str) -> str | None:
         """Name of the state entered last; None when none was."""
+        ...
+
+    def stop(self, execution_arn: str, cause: str) -> None:
+        """Stop it where it is; one that has ended stays as it is."""
         ...
 
 
@@ -120,6 +127,24 @@ class Session:
         from flywheel.adapters.dynamodb_releases import DynamoDbReleases  # noqa: PLC0415 - boto3
 
         return DynamoDbReleases.from_table(self.facts.state_table, self.facts.production_runtime)
+
+    @cached_property
+    def experiments(self) -> "ExperimentStore":
+        from flywheel.adapters.dynamodb_experiments import DynamoDbExperiments  # noqa: PLC0415 - boto3
+
+        return DynamoDbExperiments.from_table(self.facts.state_table)
+
+    @cached_property
+    def images(self) -> "ImageRegistry":
+        from flywheel.adapters.ecr import EcrImageRegistry  # noqa: PLC0415 - boto3
+
+        return EcrImageRegistry.from_repository(self.facts.repository)
+
+    @cached_property
+    def prompts(self) -> "PromptStore":
+        from flywheel.adapters.langfuse_prompts import LangfusePromptStore  # noqa: PLC0415 - urllib3
+
+        return LangfusePromptStore(self.langfuse_api)
 
     @cached_property
     def objects(self) -> "ObjectStore":

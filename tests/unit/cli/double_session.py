@@ -17,9 +17,16 @@ from flywheel.harvest_run import HarvestSummary
 from flywheel.ports import GateArm, GateRow
 from flywheel.rollback import RollbackPlan, RolledBack
 from tests.fakes.clock import NOON, FixedClock
+from tests.fakes.experiments import InMemoryExperiments
 from tests.fakes.live import InMemoryLiveLedger
 from tests.fakes.objects import InMemoryObjects
-from tests.fakes.outside import InMemoryDatasets, InMemorySettings, RecordingCallbacks
+from tests.fakes.outside import (
+    InMemoryDatasets,
+    InMemoryImages,
+    InMemoryPrompts,
+    InMemorySettings,
+    RecordingCallbacks,
+)
 from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
 from tests.fakes.runtimes import ScriptedAgents
 from tests.fakes.sampling import InMemorySampling
@@ -43,6 +50,7 @@ FACTS = StackFacts(
     traffic_machine="arn:aws:states:us-east-1:000000000000:stateMachine:traffic",
     webhook_url="https://abc123.lambda-url.us-east-1.on.aws/",
     judge_base_url="https://judge.test/v1",
+    experiment_machine="arn:aws:states:us-east-1:000000000000:stateMachine:experiment",
 )
 GATE_ID = "g-20261123t115900-0123abcd"
 DIGEST = "sha256:" + "a" * 64
@@ -85,6 +93,7 @@ class ScriptedExecutions:
         self.state_now: str | None = "Evaluate Wave"
         self.failures = 0
         self.started: list[tuple[str, str, str]] = []
+        self.stopped: list[tuple[str, str]] = []
 
     def start(self, machine_arn: str, name: str, said: str) -> str:
         self.started.append((machine_arn, name, said))
@@ -98,6 +107,9 @@ class ScriptedExecutions:
 
     def state(self, execution_arn: str) -> str | None:
         return self.state_now
+
+    def stop(self, execution_arn: str, cause: str) -> None:
+        self.stopped.append((execution_arn, cause))
 
 
 class RecordedRequests:
@@ -149,6 +161,8 @@ class DoubleSession(Session):
         self.live, self.harvests = InMemoryLiveLedger(), ScriptedHarvests()
         self.sampling = ScriptedSampling()
         self.woken = RecordingCallbacks()
+        self.searches = InMemoryExperiments()
+        self.pushed, self.texts = InMemoryImages({"v1": DIGEST}), InMemoryPrompts()
         self.agents = ScriptedAgents()
         self.ssm, self.golden = WritableSettings(), WritableDatasets(FACTS.dataset, items)
         # Cached properties: what is set here is what commands find.
@@ -156,6 +170,9 @@ class DoubleSession(Session):
             "target": Target("local", "flywheel-dev"),
             "facts": FACTS,
             "gates": self.rows,
+            "experiments": self.searches,
+            "images": self.pushed,
+            "prompts": self.texts,
             "objects": self.store,
             "releases": self.line,
             "executions": self.machine,

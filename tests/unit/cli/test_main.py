@@ -22,11 +22,12 @@ HEAVY = ("boto3", "botocore", "langfuse", "openai", "pydantic", "rich.live", "lo
 def test_help_names_every_command() -> None:
     said = run(DoubleSession(), "--help").stdout
     assert all(
-        name in said for name in ("gate", "dataset", "review", "dead-letters", "push", "local", "demo", "Example")
+        name in said
+        for name in ("gate", "experiment", "dataset", "review", "dead-letters", "push", "local", "demo", "Example")
     )
 
 
-@pytest.mark.parametrize("group", ["gate", "dataset", "dead-letters"])
+@pytest.mark.parametrize("group", ["gate", "experiment", "dataset", "dead-letters"])
 def test_every_command_has_help_with_an_example(group: str) -> None:
     loaded = load(Flywheel.later[group])
     assert isinstance(loaded, TyperGroup)
