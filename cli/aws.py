@@ -1,4 +1,4 @@
-"""The parts of AWS that only the command line uses, behind the protocols of `cli.session`."""
+"""The parts of AWS that only the command line uses, behind the protocols of `cli.session_parts`."""
 
 import json
 from datetime import datetime

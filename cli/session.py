@@ -3,11 +3,12 @@
 import sys
 import time
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
+from cli.session_parts import Dataset, Executions, Requests, Runs, Settings
 from cli.target import Target, choose_target, stands_in
 
 if TYPE_CHECKING:
@@ -15,12 +16,10 @@ if TYPE_CHECKING:
     from cli.letters import Handover, LetterBox
     from flywheel.adapters.langfuse import LangfuseApi
     from flywheel.domain.dead_letters import Addresses
-    from flywheel.domain.golden import GoldenItem
     from flywheel.ports import (
         AgentInvoker,
         Callbacks,
         Clock,
-        DatasetSnapshot,
         EventBus,
         ExperimentStore,
         GateStore,
@@ -40,60 +39,6 @@ if TYPE_CHECKING:
 class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
-
-
-class Executions(Protocol):
-    """Executions of the stack's state machines."""
-
-    def start(self, machine_arn: str, name: str, said: str) -> str:
-        """Start one with that name and input (JSON text); give its ARN."""
-        ...
-
-    def status(self, execution_arn: str) -> str:
-        """`RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT` or `ABORTED`."""
-        ...
-
-    def state(self, execution_arn: str) -> str | None:
-        """Name of the state entered last; None when none was."""
-        ...
-
-    def stop(self, execution_arn: str, cause: str) -> None:
-        """Stop it where it is; one that has ended stays as it is."""
-        ...
-
-
-class Settings(Protocol):
-    """Settings of the environment, below its SSM prefix."""
-
-    def text(self, name: str) -> str | None: ...
-
-    def put(self, name: str, value: str) -> None: ...
-
-    def put_secret(self, name: str, value: str) -> None: ...
-
-
-class Runs(Protocol):
-    def run(self, *, dry_run: bool) -> dict[str, Any]:
-        """Do now what the function does on its schedule; the summary of the run."""
-        ...
-
-
-class Requests(Protocol):
-    def send(self, detail_type: str, detail: dict[str, Any], at: datetime) -> None:
-        """Put an event of the command line on the bus, with that time."""
-        ...
-
-
-class Dataset(Protocol):
-    """The golden dataset in Langfuse."""
-
-    def snapshot(self, name: str) -> "DatasetSnapshot": ...
-
-    def ensure(self, name: str) -> str: ...
-
-    def upsert(self, name: str, items: "Sequence[GoldenItem]") -> None: ...
-
-    def archive(self, name: str, item_ids: Sequence[str]) -> None: ...
 
 
 class Session:

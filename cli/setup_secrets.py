@@ -10,7 +10,7 @@ from flywheel.sender_secrets import FOLDER
 
 if TYPE_CHECKING:
     from cli.facts import StackFacts
-    from cli.session import Settings
+    from cli.session_parts import Settings
 
 # As Langfuse's own: the whole text is the key.
 _PREFIX = "lf-whsec_"
