@@ -266,8 +266,6 @@ def promote(
     session: Session = ctx.obj
     row = experiment_view.find_experiment(session, experiment_id)
     it = experiment_promote.plan_promotion(session, row, configuration)
-    said = {"gate_id": it.gate_id, "experiment_id": row.experiment_id, "doubts": list(it.doubts)}
-    said |= {"configuration": it.configuration.configuration_id, "candidate": it.configuration.candidate.to_dict()}
     for doubt in it.doubts:
         print(f"against it: {doubt}", file=sys.stderr)
     if it.doubts and not force:
@@ -278,7 +276,7 @@ def promote(
     if watch_it and not dry_run:
         raise typer.Exit(gate_watch.watch(session, it.gate_id, timeout_s=timeout, as_json=as_json))
     if as_json:
-        print(json.dumps(said | {"asked": not dry_run}, ensure_ascii=False))
+        print(json.dumps(it.to_dict() | {"asked": not dry_run}, ensure_ascii=False))
         return
     print(f"{it.configuration.configuration_id}: {it.configuration.label}")
     print("nothing was asked (--dry-run)" if dry_run else f"asked for gate {it.gate_id}")

@@ -29,6 +29,15 @@ class Promotion:
     def gate_id(self) -> str:
         return gate_id(self.at, self.detail["request_id"])
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "gate_id": self.gate_id,
+            "experiment_id": self.detail["experiment"]["id"],
+            "configuration": self.configuration.configuration_id,
+            "candidate": self.configuration.candidate.to_dict(),
+            "doubts": list(self.doubts),
+        }
+
 
 def plan_promotion(session: Session, row: ExperimentRow, configuration_id: str | None) -> Promotion:
     """Turn the chosen configuration (None: the recommended one) into a request for a gate.

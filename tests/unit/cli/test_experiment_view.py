@@ -151,7 +151,12 @@ def test_each_look_reads_a_finished_file_once(session: DoubleSession, monkeypatc
     reader = ProgressReader(session.store, EXPERIMENT)
     assert reader.read().rungs[0].done == 1
     read, asked = session.store.read, list[str]()
-    monkeypatch.setattr(session.store, "read", lambda key: asked.append(key) or read(key))
+
+    def noted(key: str) -> bytes:
+        asked.append(key)
+        return read(key)
+
+    monkeypatch.setattr(session.store, "read", noted)
     assert reader.read().rungs[0].done == 1
     assert asked == [f"experiments/{EXPERIMENT}/rungs/002.json"]
 
