@@ -71,8 +71,8 @@ class BusRequests:
 
 
 class StepFunctionsExecutions:
-    def __init__(self) -> None:
-        self._client = boto3.client("stepfunctions")
+    def __init__(self, client: Any = None) -> None:
+        self._client = client or boto3.client("stepfunctions")
 
     def start(self, machine_arn: str, name: str, said: str) -> str:
         with translated("states:StartExecution"):

@@ -62,9 +62,7 @@ def expand(file: ExperimentFile, *, images: Mapping[str, ResolvedImage], base: C
         if standing[0] is not values:
             notes.append(f"{_label(values)} is the same as {_label(standing[0])}: measured once")
     if len(candidates) < 2:  # noqa: PLR2004 - one has nothing to be compared with
-        raise InvalidRequestError(
-            f"experiment {file.name}: all combinations are one and the same candidate; there is nothing to compare"
-        )
+        raise InvalidRequestError("all combinations come to one and the same candidate: there is nothing to compare")
     digits = max(2, len(str(len(candidates))))
     numbered = [
         Configuration(f"c{number:0{digits}d}", values, candidate, runtime="")
