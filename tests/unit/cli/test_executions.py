@@ -14,8 +14,9 @@ ARN = "arn:aws:states:us-east-1:000000000000:execution:experiment:x-1"
 
 @pytest.fixture
 def stub() -> Stubber:
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return Stubber(boto3.client("stepfunctions", region_name="us-east-1", **keys))
+    return Stubber(
+        boto3.client("stepfunctions", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    )
 
 
 def test_a_stopped_execution_keeps_who_stopped_it_and_why(stub: Stubber) -> None:
