@@ -1,6 +1,7 @@
 """What the product believes the agent takes is what the agent takes."""
 
 import re
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -21,8 +22,7 @@ def takes(**settings: Any) -> bool:
 
 def test_every_hyperparameter_of_the_agent_can_be_overridden_and_is_known_here() -> None:
     known = set(NUMBERS) | set(TEXTS) | {"prompt_name", "prompt_version", "tools"}
-    assert set(Hyperparameters.model_fields) <= known
-    assert set(Hyperparameters.model_fields) <= OVERRIDABLE
+    assert set(Hyperparameters.model_fields) == known == OVERRIDABLE
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -53,6 +53,27 @@ def test_tools_are_their_names_with_commas_between() -> None:
     assert (
         read_setting("tools", ["search", "overview"]) == read_setting("tools", "search,overview") == "search,overview"
     )
+
+
+@pytest.mark.parametrize(
+    ("tools", "fits"),
+    [
+        ("search", True),
+        ("a,b.c_d-9", True),
+        ("x" * 128, True),
+        (",".join(f"{'x' * 124}{n:04}" for n in range(15)), True),
+        ("x" * 129, False),
+        (",".join(f"{'x' * 124}{n:04}" for n in range(16)), False),
+        ("a,a", False),
+        ("a,", False),
+        ("a b", False),
+        ("", False),
+    ],
+)
+def test_lists_of_tools_are_the_agents(tools: str, fits: bool) -> None:
+    assert takes(tools=tools) is fits
+    with nullcontext() if fits else pytest.raises(ValueError, match="tool"):
+        assert read_setting("tools", tools) == tools
 
 
 def test_a_prompt_may_have_colons_in_its_name() -> None:

@@ -36,7 +36,7 @@ def space(dimensions: dict[str, Any], base: Candidate | AgentDefaults = BASE, **
 
 def settings(candidate: Candidate) -> dict[str, Any]:
     """What the agent is set to, as the environment of a runtime would say it."""
-    own = {name: value for name, value in candidate.parameters if name in OVERRIDABLE - {"tools"}}
+    own = {name: value for name, value in candidate.parameters if name in OVERRIDABLE}
     prompt = {"prompt_name": candidate.prompt_name, "prompt_version": candidate.prompt_version}
     return {"model_id": candidate.model_id} | {k: v for k, v in prompt.items() if v is not None} | own
 
@@ -45,12 +45,9 @@ def answers_as(configuration: Configuration, runtimes: tuple[RuntimePlan, ...]) 
     """Whether request and runtime together are the candidate, by the agent's own rules."""
     runtime = next(one.candidate for one in runtimes if one.runtime == configuration.runtime)
     wanted = configuration.candidate
-    carried = {name: value for name, value in configuration.overrides.items() if name != "tools"}
     rest = [[pair for pair in one.parameters if pair[0] not in OVERRIDABLE] for one in (runtime, wanted)]
-    tools = {"tools": configuration.overrides.get("tools", dict(runtime.parameters).get("tools"))}
     return (
-        Hyperparameters(**settings(runtime)).replaced(carried) == Hyperparameters(**settings(wanted))
-        and tools == {"tools": dict(wanted.parameters).get("tools")}
+        Hyperparameters(**settings(runtime)).replaced(configuration.overrides) == Hyperparameters(**settings(wanted))
         and rest[0] == rest[1]
         and runtime.image_uri == wanted.image_uri
     )
