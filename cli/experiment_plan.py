@@ -15,6 +15,7 @@ from flywheel.domain.experiment_search import chosen_items, search_settings
 from flywheel.domain.experiment_space import Space
 from flywheel.domain.prices import load_prices
 from flywheel.errors import InvalidRequestError
+from flywheel.evidence import GateEvidence
 from flywheel.planning_inputs import PlanInputs, RefusedError
 from flywheel.report.render import usd
 from flywheel.report.text import one_line
@@ -79,6 +80,7 @@ def preview_experiment(session: Session, file: ExperimentFile) -> Preview:
         datasets=session.dataset,
         prompts=session.prompts,
         parameters=session.settings,
+        evidence=GateEvidence(session.objects),
     )
     by_slice: dict[str, int] = {}
     space = None

@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import ValidationError
 from rich.console import Console
 
 from cli import dataset_mutes
@@ -13,16 +12,17 @@ from cli.dataset_view import stored
 from cli.gate_stored import stored_choice, stored_lines
 from cli.problems import CommandError
 from cli.session import Session
+from flywheel.combining import combination
 from flywheel.domain.baselines import stored_facts
 from flywheel.domain.budget import Budget, capped, plan_budget, trials_by_item
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy, policy_to_dict
 from flywheel.domain.prices import CostEstimate, load_prices
-from flywheel.domain.strict import first_problems
 from flywheel.domain.waves import gate_items
 from flywheel.errors import InvalidRequestError
+from flywheel.evidence import GateEvidence
 from flywheel.foresight import Design, Foresight, foresee
-from flywheel.planning_inputs import AgentSettings
+from flywheel.ports import Release
 from flywheel.report.render import usd
 from flywheel.stored_arms import StoredChoice
 
@@ -89,11 +89,11 @@ def preview_gate(session: Session) -> Preview:
     """
     items = stored(session)
     policy = _policy(session)
-    agent = _agent(session)
     head = session.releases.head().release
+    model_id = _model(session, head)
     choice = stored_choice(session, policy, items, head)
     cached = any(answers.arm.arm == "incumbent" for answers in choice.answers)
-    models = [agent.model_id] + ([head.candidate.model_id] if head and not cached else [])
+    models = [model_id] + ([head.candidate.model_id] if head and not cached else [])
     budget = plan_budget(
         policy,
         items,
@@ -149,15 +149,16 @@ def _policy(session: Session) -> GatePolicy:
         raise CommandError(f"the SSM parameter {where} is no policy: {error}") from error
 
 
-def _agent(session: Session) -> AgentSettings:
+def _model(session: Session, release: Release | None) -> str:
+    """Model of what the next push is combined with."""
     where = f"{session.facts.settings_prefix}/agent"
     text = session.settings.text("agent")
     if not text:
         raise CommandError(f"the SSM parameter {where} does not exist: create it (docs/operations.md)")
     try:
-        return AgentSettings.model_validate_json(text)
-    except ValidationError as error:
-        raise CommandError(f"the SSM parameter {where} is invalid: {first_problems(error)}") from error
+        return combination(text, release, GateEvidence(session.objects)).configuration.model_id
+    except InvalidRequestError as error:
+        raise CommandError(f"{error}; it is at {where}") from error
 
 
 def print_preview(console: Console, it: Preview) -> None:

@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 
+from flywheel.combining import setting_hash
 from flywheel.domain.candidate import Candidate
 from flywheel.domain.experiment import ExperimentFile
 from flywheel.domain.experiment_file import parse_experiment
+from flywheel.domain.plan import dump_plan
+from flywheel.evidence import GateEvidence, plan_key
 from flywheel.planning_inputs import PlanInputs, RefusedError
 from flywheel.ports import Head, Release
 from tests.fakes.clock import NOON
+from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryDatasets, InMemoryImages, InMemoryPrompts, InMemorySettings
+from tests.unit.evaluation.doubles import plan
 
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 AGENT = '{"model_id": "of-the-setting", "prompt": {"name": "docs", "version": 3}, "parameters": {"top_k": 7}}'
@@ -36,13 +41,19 @@ def settings() -> InMemorySettings:
 
 
 @pytest.fixture
-def inputs(prompts: InMemoryPrompts, settings: InMemorySettings) -> PlanInputs:
+def objects() -> InMemoryObjects:
+    return InMemoryObjects()
+
+
+@pytest.fixture
+def inputs(prompts: InMemoryPrompts, settings: InMemorySettings, objects: InMemoryObjects) -> PlanInputs:
     return PlanInputs(
         "https://mcp.test/mcp",
         images=InMemoryImages({"v2": OTHER}),
         datasets=InMemoryDatasets("golden", []),
         prompts=prompts,
         parameters=settings,
+        evidence=GateEvidence(objects),
     )
 
 
@@ -63,6 +74,16 @@ def test_of_pushed_images_everything_else_is_as_the_setting_says(inputs: PlanInp
     it = space.configurations[0].candidate
     assert (it.image_digest, it.model_id, it.prompt_name, it.prompt_version) == (OTHER, "of-the-setting", "docs", 3)
     assert it.parameters == (("temperature", 0.0), ("top_k", 7))
+
+
+def test_of_pushed_images_everything_else_is_as_production_has_it_when_that_was_decided_later(
+    inputs: PlanInputs, objects: InMemoryObjects
+) -> None:
+    decided = replace(plan([]), gate_id=RELEASE.gate_id, agent_hash=setting_hash(AGENT))
+    objects.put(plan_key(RELEASE.gate_id), dump_plan(decided).encode())
+    it = inputs.space(file({"temperature": [0, 1]}, image="v2"), HEAD).configurations[0].candidate
+    assert (it.image_digest, it.model_id, it.prompt_name) == (OTHER, "of-production", None)
+    assert it.parameters == (("max_turns", 4), ("temperature", 0.0))
 
 
 def test_production_and_a_pushed_image_differ_in_nothing_but_the_image(inputs: PlanInputs) -> None:

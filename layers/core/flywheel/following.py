@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from flywheel.combining import parse_agent_settings
 from flywheel.deliveries import MonitorAlerted, ProjectNotified, PromptVersionChanged
 from flywheel.domain.prompt_labels import Change, Gain, PromptState, after, asked
 from flywheel.errors import ConflictError, TransientError
-from flywheel.planning_inputs import parse_agent_settings
 from flywheel.ports import EventBus, Notifier, Once, PromptStates, Release, ReleaseStore, Settings
 from flywheel.triggers import PRODUCTION, PROMPT_VERSION
 

@@ -74,6 +74,7 @@ class Planner:
             datasets=datasets,
             prompts=prompts,
             parameters=parameters,
+            evidence=evidence,
         )
         self._stored = StoredArms(baselines, releases)
         self._evidence = evidence
@@ -120,7 +121,8 @@ class Planner:
 
     def _make_plan(self, trigger: GateTrigger) -> tuple[GatePlan, tuple[StoredAnswers, ...]]:
         head = self._releases.head()
-        candidate, revision = self._inputs.candidate(trigger, head)
+        subject = self._inputs.subject(trigger, head)
+        candidate = subject.candidate
         policy = self._inputs.policy()
         if trigger.baseline is not None:
             policy = for_baseline(policy, trigger.baseline)
@@ -170,12 +172,13 @@ class Planner:
             # A gate over part of the dataset, or another one, shows something; it is no reason to change production.
             promote=trigger.promote and trigger.item_ids is None and trigger.dataset is None,
             annotate=trigger.annotate,
-            revision=revision,
+            revision=subject.revision,
             concurrency=self._settings.concurrency,
             tool_hash=tools,
             release_no=self._stored.known_release(candidate.candidate_id),
             stored=tuple(answers.arm for answers in stored.answers),
-            notes=stored.notes,
+            notes=(*stored.notes, *([subject.note] if subject.note else [])),
+            agent_hash=subject.agent_hash,
         )
         return _within_budget(plan), stored.answers
 

@@ -1,52 +1,27 @@
 """What a plan is made of, each looked up once: candidate, policy, mutes, dataset; or why the gate must not start."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from flywheel.combining import Combination, candidate_of, combination, setting_hash
 from flywheel.domain.candidate import Candidate
 from flywheel.domain.experiment import ExperimentFile
-from flywheel.domain.experiment_space import AgentDefaults, Space, expand, image_references
+from flywheel.domain.experiment_space import Space, expand, image_references
 from flywheel.domain.plan import MutedItem
 from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy
 from flywheel.domain.strict import first_problems
 from flywheel.domain.verdict import Reason
 from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, PlanRefusedError
+from flywheel.evidence import GateEvidence
 from flywheel.ports import DatasetSnapshot, DatasetStore, Head, Image, ImageRegistry, PromptStore, Settings
 from flywheel.runtimes import Surroundings, runtime_environment
 from flywheel.stored_arms import ANCHOR_SETTING, AnchorSetting, parse_anchor
-from flywheel.triggers import PRODUCTION, GateTrigger, PromptVersion
+from flywheel.triggers import PRODUCTION, GateTrigger
 
 _MUTES: TypeAdapter[list[MutedItem]] = TypeAdapter(list[MutedItem])
-
-
-class AgentSettings(BaseModel):
-    """`/flywheel/<env>/agent`: what a pushed image is combined with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model_id: str = Field(min_length=1, max_length=300)
-    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    prompt: PromptVersion | None = None
-
-    def defaults(self) -> AgentDefaults:
-        """What a configuration of an experiment has where its file says nothing."""
-        name, version = (None, None) if self.prompt is None else (self.prompt.name, self.prompt.version)
-        return AgentDefaults(self.model_id, name, version, tuple(self.parameters.items()))
-
-
-def parse_agent_settings(text: str) -> AgentSettings:
-    """Read the setting.
-
-    Raises:
-        InvalidRequestError: it is invalid; names what is wrong.
-    """
-    try:
-        return AgentSettings.model_validate_json(text)
-    except ValidationError as error:
-        raise InvalidRequestError(f"the SSM parameter 'agent' is invalid: {first_problems(error)}") from error
 
 
 class RefusedError(PlanRefusedError):
@@ -55,6 +30,19 @@ class RefusedError(PlanRefusedError):
     def __init__(self, code: str, message: str, **figures: Any) -> None:
         super().__init__(f"{code}: {message}")
         self.reason = Reason(code, message, **figures)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is to be judged. `revision`: the commit that its image was made of; `note`: what the verdict will say of it.
+
+    `agent_hash`: of the setting `agent` as it was, empty when there was none.
+    """
+
+    candidate: Candidate
+    agent_hash: str
+    revision: str | None = None
+    note: Reason | None = None
 
 
 class PlanInputs:
@@ -68,31 +56,28 @@ class PlanInputs:
         datasets: DatasetStore,
         prompts: PromptStore,
         parameters: Settings,
+        evidence: GateEvidence,
     ) -> None:
         self._mcp_url = mcp_url
         self._images = images
         self._datasets = datasets
         self._prompts = prompts
         self._parameters = parameters
+        self._evidence = evidence
 
-    def candidate(self, trigger: GateTrigger, head: Head) -> tuple[Candidate, str | None]:
-        """Give what the trigger asks to be judged, and the commit that its image was made of."""
+    def subject(self, trigger: GateTrigger, head: Head) -> Subject:
+        """Give what the trigger asks to be judged."""
+        text = self._parameters.text("agent")
         if trigger.reference == PRODUCTION:
             if head.release is None:
                 raise RefusedError("no_production", "nothing is in production yet: push an image first")
-            candidate, revision = head.release.candidate, None
+            subject = Subject(head.release.candidate, setting_hash(text))
         else:
             image = self._image(trigger.reference)
-            agent = self._agent_settings()
-            candidate = Candidate(
-                repository_uri=image.repository_uri,
-                image_digest=image.digest,
-                model_id=agent.model_id,
-                prompt_name=agent.prompt.name if agent.prompt else None,
-                prompt_version=agent.prompt.version if agent.prompt else None,
-                parameters=tuple(agent.parameters.items()),
-            )
-            revision = image.revision
+            made = self._combination(text, head)
+            candidate = candidate_of(image.repository_uri, image.digest, made.configuration)
+            subject = Subject(candidate, setting_hash(text), image.revision, made.note)
+        candidate = subject.candidate
         if trigger.prompt is not None:
             rest = tuple((name, value) for name, value in candidate.parameters if name != "system_prompt")
             candidate = replace(
@@ -103,13 +88,13 @@ class PlanInputs:
         except InvalidRequestError as error:
             raise RefusedError("invalid_agent_settings", str(error)) from error
         self._has_prompt(candidate)
-        return candidate, revision
+        return replace(subject, candidate=candidate)
 
     def space(self, file: ExperimentFile, head: Head) -> Space:
         """The configurations of an experiment, and the runtimes they need.
 
-        What they do not set is as production has it when production's image is among those asked for, else as the
-        setting `agent` says: as a gate of that image would have it.
+        What they do not set is as production has it when production's image is among those asked for, else as a gate of
+        that image would have it (`flywheel.combining`).
         """
         references = image_references(file)
         if PRODUCTION in references and head.release is None:
@@ -117,11 +102,12 @@ class PlanInputs:
                 "no_production", "nothing is in production yet: push an image first, or name one (image)"
             )
         base = head.release.candidate if head.release is not None and PRODUCTION in references else None
+        defaults = base or self._combination(self._parameters.text("agent"), head).configuration
         try:
             space = expand(
                 file,
                 images={one: _of(base) if base and one == PRODUCTION else self._image(one) for one in references},
-                base=self._agent_settings().defaults() if base is None else base,
+                base=defaults,
             )
             for runtime in space.runtimes:
                 runtime_environment(runtime.candidate, Surroundings("", "", self._mcp_url, "", ""))
@@ -153,14 +139,14 @@ class PlanInputs:
         except InvalidRequestError as error:
             raise RefusedError("prompt_invalid", f"the prompt {named} cannot be used: {error}") from error
 
-    def _agent_settings(self) -> AgentSettings:
-        text = self._parameters.text("agent")
+    def _combination(self, text: str | None, head: Head) -> Combination:
+        """`text`: the setting `agent` as it is written."""
         if text is None:
             raise RefusedError(
                 "invalid_agent_settings", "the SSM parameter 'agent' of this environment does not exist: create it"
             )
         try:
-            return parse_agent_settings(text)
+            return combination(text, head.release, self._evidence)
         except InvalidRequestError as error:
             raise RefusedError("invalid_agent_settings", str(error)) from error
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,14 +10,17 @@ import pytest
 import typer
 
 from cli.gate_watch import follow, watch
+from flywheel.combining import setting_hash
 from flywheel.domain.candidate import Candidate
 from flywheel.domain.golden import GoldenItem
+from flywheel.domain.plan import dump_plan
 from flywheel.domain.releases import gate_id as id_of
 from flywheel.domain.verdict import Reason, Verdict
-from flywheel.evidence import checkpoint_key, result_key, shard_key, verdict_key, verdict_to_dict
+from flywheel.evidence import checkpoint_key, plan_key, result_key, shard_key, verdict_key, verdict_to_dict
 from flywheel.ports import Head, Release
 from tests.fakes.clock import NOON
 from tests.unit.cli.double_session import DIGEST, GATE_ID, DoubleSession, run
+from tests.unit.evaluation.doubles import plan as gate_plan
 
 
 @pytest.fixture(autouse=True)
@@ -336,6 +340,17 @@ def test_plan_counts_invocations_and_judgements_of_the_next_gate() -> None:
     assert data["refused"] == []
 
 
+def test_plan_counts_with_the_model_that_was_promoted_after_the_setting_was_written() -> None:
+    session = DoubleSession(_items(50))
+    session.ssm.texts["agent"] = '{"model_id": "local.model"}'
+    release = Release(1, Candidate("uri", DIGEST, "local.promoted"), GATE_ID, "runtime", "1", NOON)
+    session.line.now_in_production = Head(release)
+    assert json.loads(run(session, "gate", "plan", "--json").stdout)["arm_models"][0] == "local.model"
+    plan = replace(gate_plan(_items(50)), gate_id=GATE_ID, agent_hash=setting_hash('{"model_id": "local.model"}'))
+    session.store.put(plan_key(GATE_ID), dump_plan(plan).encode())
+    assert json.loads(run(session, "gate", "plan", "--json").stdout)["arm_models"][0] == "local.promoted"
+
+
 def test_plan_says_that_a_gate_would_be_refused_and_why() -> None:
     session = DoubleSession(_items(3))
     session.ssm.texts["agent"] = '{"model_id": "local.model"}'
@@ -346,7 +361,7 @@ def test_plan_says_that_a_gate_would_be_refused_and_why() -> None:
     ("settings", "said"),
     [
         ({}, "/flywheel/dev/agent does not exist"),
-        ({"agent": "{}"}, "/flywheel/dev/agent is invalid"),
+        ({"agent": "{}"}, "'agent' is invalid: model_id: Field required; it is at /flywheel/dev/agent"),
         ({"agent": '{"model_id": "m"}', "policy": "{"}, "/flywheel/dev/policy is no policy"),
         ({"agent": '{"model_id": "m"}', "policy": '{"minima": 3, "x": 1}'}, "/flywheel/dev/policy is no policy"),
         ({"agent": '{"model_id": "m"}', "mutes": "{}"}, "/flywheel/dev/mutes is not a list of mutes"),

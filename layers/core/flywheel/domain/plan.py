@@ -98,7 +98,8 @@ class GatePlan:
 
     `concurrency`: most invocations at once, over both arms: what latencies are measured at. `tool_hash`: SHA-256 of the
     address of the agent's tools. `release_no`: the release on record that has the candidate's configuration, None when
-    none has. `stored`: arms that are not invoked. `notes`: what the verdict will say for the record.
+    none has. `stored`: arms that are not invoked. `notes`: what the verdict will say for the record. `agent_hash`:
+    SHA-256 of the setting `agent` as it was at planning, empty when it is not known.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -124,6 +125,7 @@ class GatePlan:
     release_no: int | None = None
     stored: tuple[StoredArm, ...] = ()
     notes: tuple[Reason, ...] = ()
+    agent_hash: str = ""
 
     def arm(self, arm: Arm) -> ArmPlan | None:
         return next((a for a in self.arms if a.arm == arm), None)

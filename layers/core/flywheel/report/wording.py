@@ -101,6 +101,10 @@ _WORDINGS = {
     "anchor_unavailable": Wording(
         "No anchor", "Slow decline over many releases is not seen: `flywheel gate anchor` shows and moves the anchor."
     ),
+    "combined_with_production": Wording(
+        "Combined with production's model, parameters and prompt",
+        "Nothing, if that is meant. To have the setting count, write the SSM parameter `agent` anew, then push again.",
+    ),
     "label_refused": Wording(
         "The label in Langfuse stayed where it was",
         "Production runs the version all the same; give it the label `production` in Langfuse by hand.",
