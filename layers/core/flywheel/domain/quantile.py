@@ -1,9 +1,13 @@
 """Nearest-rank percentiles, and what can be said of them before all values are there."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from math import ceil
 
+from flywheel.domain.binomial_interval import beta_distribution
+
 P95 = 0.95
+_TAIL = 0.025
 # .95 * 20 may be computed as 19.0000000004: that is rank 19, not 20.
 _TOLERANCE = 1e-9
 
@@ -19,6 +23,24 @@ def percentile(values: Sequence[float], share: float) -> float:
     if not values or not 0 < share <= 1:
         raise ValueError(f"there is no percentile {share} of {len(values)} values")
     return sorted(values)[_rank(share, len(values)) - 1]
+
+
+def percentile_interval(values: Sequence[float], share: float) -> tuple[float, float] | None:
+    """Ends of the 95 % interval of a percentile: two of the values, whatever these are distributed like.
+
+    Each end is missed with 2.5 % at most. None: there are too few values, one end or both would lie beyond them; the
+    median takes 6 values, the 95th percentile 72.
+    """
+    ordered, count = sorted(values), len(values)
+    ranks = range(1, count + 1)
+
+    def missed(rank: int) -> float:
+        """Probability that fewer than `rank` of the values are at most the true percentile; it grows with the rank."""
+        return 1.0 - beta_distribution(share, rank, count - rank + 1)
+
+    low = bisect_right(ranks, _TAIL, key=missed)
+    high = bisect_left(ranks, 1.0 - _TAIL, key=missed) + 1
+    return (ordered[low - 1], ordered[high - 1]) if low >= 1 and high <= count else None
 
 
 def is_certainly_above(limit: float, values: Sequence[float], open_values: int, share: float) -> bool:
