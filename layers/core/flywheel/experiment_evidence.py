@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flywheel.domain.experiment import ExperimentPlan, dump_experiment, load_experiment
+from flywheel.domain.late_scores import LateState, dump_late, load_late
 from flywheel.errors import NotFoundError
 from flywheel.ports import ObjectStore
 
@@ -116,3 +117,24 @@ class ExperimentEvidence:
 
     def save_file(self, name: str, body: bytes) -> None:
         self._store.put(file_key(name), body, "application/json")
+
+    def late_scores(self, experiment_id: str) -> LateState | None:
+        """None: they were never asked for."""
+        try:
+            return load_late(self._store.read(late_scores_key(experiment_id)))
+        except NotFoundError:
+            return None
+
+    def write_late_scores(self, experiment_id: str, state: LateState) -> None:
+        self._store.put(late_scores_key(experiment_id), dump_late(state).encode())
+
+    def write_report(self, experiment_id: str, data: str, page: str) -> str:
+        """Write `report.json` and `report.html`, again where there are earlier ones; give the page's key."""
+        self._store.put(experiment_report_key(experiment_id, "json"), data.encode())
+        key = experiment_report_key(experiment_id, "html")
+        self._store.put(key, page.encode(), "text/html; charset=utf-8")
+        return key
+
+    def report(self, experiment_id: str) -> bytes:
+        """The text of `report.json`. Raise `NotFoundError` when there is none."""
+        return self._store.read(experiment_report_key(experiment_id, "json"))

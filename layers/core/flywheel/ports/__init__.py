@@ -4,7 +4,13 @@ All times are UTC-aware. Every method may raise `TransientError` (try again late
 can happen.
 """
 
-from flywheel.ports.experiments import ExperimentOutcome, ExperimentRow, ExperimentRuntime, ExperimentStore
+from flywheel.ports.experiments import (
+    ExperimentOutcome,
+    ExperimentRow,
+    ExperimentRuntime,
+    ExperimentStore,
+    LateScoreSource,
+)
 from flywheel.ports.live import LiveLedger
 from flywheel.ports.outside import (
     Attempt,
@@ -74,6 +80,7 @@ __all__ = [
     "Image",
     "ImageRegistry",
     "InvocationFailure",
+    "LateScoreSource",
     "LiveLedger",
     "Notifier",
     "ObjectStore",

@@ -1,9 +1,11 @@
 """What is on record of experiments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
+
+from flywheel.errors import TransientError
 
 type ExperimentOutcome = Literal["completed", "refused", "broken", "stopped"]
 
@@ -94,4 +96,18 @@ class ExperimentStore(Protocol):
         report_key: str | None = None,
     ) -> ExperimentRow:
         """End the attempt under way; the first end stands, and is what comes back."""
+        ...
+
+
+class LateScoreSource(Protocol):
+    """Scores that Langfuse's own evaluators gave to traces."""
+
+    def read(
+        self, traces: Sequence[str], names: Collection[str], *, deadline_s: float
+    ) -> tuple[Mapping[str, Mapping[str, float]], TransientError | None]:
+        """Give the values by name and trace, and why it broke off before all traces were asked for, if it did.
+
+        Raises:
+            InvalidRequestError: the question or our keys are refused.
+        """
         ...
