@@ -1,7 +1,5 @@
 """Verdict, failure and promotion of a gate -> its final outcome, on record, in a report and announced once."""
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,12 +14,12 @@ from flywheel.drifting import DriftWatch
 from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.events import Failure, PublishReply
 from flywheel.evidence import GateEvidence, report_key
+from flywheel.failure_words import failure_words
 from flywheel.labelling import label_note
 from flywheel.opening import opened_unplanned
 from flywheel.ports import Clock, EventBus, GateRow, GateStore, Hold, Notifier, Once, Promotion, ReleaseStore
 from flywheel.production import settled
 
-_CAUSE_LIMIT = 300
 _EVENT_TYPES = {"PASS": "GatePassed", "FAIL": "GateFailed", "INCONCLUSIVE": "GateInconclusive"}
 # What is judged, where that is not an image that somebody pushed.
 _WHAT = {
@@ -94,14 +92,7 @@ def _said(failure: Failure, promotion: Promotion | None) -> tuple[str, str]:
         return promotion.reason, promotion.message or ""
     if failure.error == _CLEAN_UP_FAILED:
         return "clean_up_failed", "a short-lived runtime could not be deleted yet: sweep_runtimes goes on with it"
-    message = failure.cause
-    try:
-        # A Lambda's cause is JSON; its message is for people, its stack trace is for the log.
-        message = str(json.loads(failure.cause)["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        found = re.search(r'"errorMessage":\s*"((?:[^"\\]|\\.)*)', failure.cause)  # cut off in the middle
-        message = found[1] if found else failure.cause
-    return re.sub(r"[^A-Za-z0-9_.]", "_", failure.error)[:80] or "unknown", message[:_CAUSE_LIMIT]
+    return failure_words(failure)
 
 
 @dataclass(frozen=True, slots=True)
