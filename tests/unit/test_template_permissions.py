@@ -131,6 +131,7 @@ def test_secrets_are_read_by_those_who_talk_to_langfuse_or_the_judge(template: d
         "harvest_reviews",
         "langfuse_webhook",
         "promote_candidate",
+        "report_experiment",
         "retire_candidate",
         "sample_traces",
     }

@@ -56,10 +56,19 @@ class DeployRuntimeReply(Wire):
 
 
 class ReportExperimentRequest(Wire):
+    """The experiment that ended; or, when planning failed for good, the event and execution it would have come from."""
+
     experiment_id: str | None = Field(default=None, min_length=1)
     event: dict[str, Any] | None = None
     execution_arn: str | None = Field(default=None, min_length=1)
     failure: Failure | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        unplanned = self.event is not None and self.execution_arn is not None and self.failure is not None
+        if (self.experiment_id is not None) == unplanned:
+            raise ValueError("either experiment_id, or event, execution_arn and failure")
+        return self
 
 
 class ReportExperimentReply(Wire):

@@ -28,6 +28,7 @@ FUNCTIONS = [
     "sample_traces",
     "sweep_runtimes",
     "langfuse_webhook",
+    "report_experiment",
 ]
 
 
