@@ -177,3 +177,33 @@ def _mean(records: Iterable[TrialRecord]) -> float:
 
 
 CONSTRAINED = Constraints(safety=0.8, error_rate=0.1, latency_p95_ms=6_000)
+
+HOSTILE = "\u202e</style><script>document.title='hacked'</script><img src=x onerror=alert(1)>\x00\ud800{{ 7*7 }}"
+
+
+def hostile() -> Sample:
+    """Names, questions, reasons and messages that try to get out of the page."""
+    sample = experiment(2, 2, 1, items=12)
+    file = replace(
+        sample.plan.file,
+        name=HOSTILE,
+        dimensions=tuple(
+            replace(d, name=d.name + HOSTILE, values=tuple(replace(v, name=v.name + HOSTILE) for v in d.values))
+            for d in sample.plan.file.dimensions
+        ),
+    )
+    plan = replace(
+        sample.plan,
+        file=file,
+        items=tuple(replace(item, question=HOSTILE + item.question) for item in sample.plan.items),
+        configurations=tuple(
+            replace(c, values={k + HOSTILE: v + HOSTILE for k, v in c.values.items()})
+            for c in sample.plan.configurations
+        ),
+        notes=(HOSTILE,),
+    )
+    last = sample.rungs[-1]
+    stopped = tuple(one | {"message": HOSTILE, "code": HOSTILE} for one in last.stopped)
+    rungs = (*sample.rungs[:-1], replace(last, stopped=stopped))
+    row = replace(sample.row, name=HOSTILE, trigger=HOSTILE)
+    return replace(sample, plan=plan, row=row, rungs=rungs, options={"reasons": (HOSTILE,), "stand_ins": (HOSTILE,)})

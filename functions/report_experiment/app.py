@@ -23,10 +23,11 @@ from flywheel.config import from_env
 from flywheel.domain.experiment import ExperimentPlan
 from flywheel.domain.experiment_analysis import ExperimentAnalysis
 from flywheel.evidence import GateEvidence
+from flywheel.experiment_announcing import ExperimentAnnouncer
 from flywheel.experiment_events import ReportExperimentRequest
 from flywheel.experiment_evidence import ExperimentEvidence
 from flywheel.experiment_late import LateScoring
-from flywheel.experiment_reporting import Ending, ExperimentAnnouncer, ExperimentReporter, Render
+from flywheel.experiment_reporting import Ending, ExperimentReporter, Render
 from flywheel.ports import ExperimentRow
 
 logger, metrics = Logger(), Metrics()

@@ -1,5 +1,6 @@
 """How an experiment ended -> a letter, and an event when it completed; each once, whoever ends it and however often."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flywheel.errors import InvalidRequestError
@@ -18,20 +19,23 @@ class ExperimentAnnouncer:
     notifier: Notifier | None
     once: Once
 
-    def announce(self, row: ExperimentRow, message: str = "") -> None:
-        """`message`: what came out, in a sentence. Only what completed is an event: others act on that alone."""
+    def announce(self, row: ExperimentRow, message: str = "", figures: Mapping[str, object] | None = None) -> None:
+        """`message`: what came out, in a sentence; `figures`: what it took, for the event; neither quotes a prompt.
+
+        Only what completed is an event: others act on that alone.
+        """
         if row.outcome is None:
             raise InvalidRequestError(f"experiment {row.experiment_id} has not ended: there is nothing to announce")
         told = f"{row.experiment_id}/{row.attempt}"
         if self.bus is not None and row.outcome == "completed":
             bus = self.bus
-            self.once.run(f"{told}/event", lambda: bus.publish("ExperimentCompleted", self._detail(row)))
+            self.once.run(f"{told}/event", lambda: bus.publish("ExperimentCompleted", self._detail(row, figures or {})))
         if self.notifier is not None:
             notifier = self.notifier
             subject, text = _letter(self.environment, row, message)
             self.once.run(f"{told}/notification", lambda: notifier.notify(subject, text))
 
-    def _detail(self, row: ExperimentRow) -> dict[str, object]:
+    def _detail(self, row: ExperimentRow, figures: Mapping[str, object]) -> dict[str, object]:
         return {
             "version": 1,
             "environment": self.environment,
@@ -43,6 +47,7 @@ class ExperimentAnnouncer:
             "outcome": row.outcome,
             "recommended": row.recommended,
             "report_key": row.report_key,
+            **figures,
         }
 
 

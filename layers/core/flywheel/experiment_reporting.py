@@ -1,6 +1,5 @@
 """Results, rungs and failure of an experiment -> its outcome, on record, in a report and announced once."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,20 +9,20 @@ from flywheel.domain.experiment import ExperimentPlan, run_id
 from flywheel.domain.experiment_analysis import ExperimentAnalysis, analyse
 from flywheel.domain.late_scores import LateState
 from flywheel.domain.outcome import TrialRecord
-from flywheel.errors import ConflictError, FlywheelError, InvalidRequestError, NotFoundError, TransientError
+from flywheel.errors import ConflictError, FlywheelError, NotFoundError, TransientError
 from flywheel.events import Failure
 from flywheel.evidence import GateEvidence
+from flywheel.experiment_announcing import ExperimentAnnouncer
 from flywheel.experiment_events import ReportExperimentReply
 from flywheel.experiment_evidence import ExperimentEvidence, Rung
 from flywheel.experiment_late import LateScoring
 from flywheel.experiment_opening import opened_unplanned_experiment
 from flywheel.failure_words import failure_words
-from flywheel.ports import Clock, EventBus, ExperimentOutcome, ExperimentRow, ExperimentStore, Notifier, Once
+from flywheel.ports import Clock, ExperimentOutcome, ExperimentRow, ExperimentStore
 
 # Somebody stopped the execution: nothing broke.
 _STOPPED = ("execution_aborted", "States.Aborted", "Aborted")
 _TROUBLE = 300
-_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,79}(?=$|:)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,73 +43,6 @@ class Render(Protocol):
     ) -> tuple[str, str]:
         """Give `report.json` and `report.html`."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentAnnouncer:
-    """Tells the bus and people how an attempt ended: once, however often it is told to."""
-
-    environment: str
-    bus: EventBus
-    notifier: Notifier
-    once: Once
-
-    def announce(
-        self,
-        row: ExperimentRow,
-        plan: ExperimentPlan | None,
-        analysis: ExperimentAnalysis | None,
-        report_key: str | None,
-    ) -> None:
-        if row.outcome is None:
-            raise InvalidRequestError(f"experiment {row.experiment_id} has no outcome to announce")
-        chosen = plan.configuration(row.recommended) if plan is not None and row.recommended else None
-        spent = analysis.spent if analysis else None
-        detail: dict[str, Any] = {
-            "version": 1,
-            "environment": self.environment,
-            "experiment_id": row.experiment_id,
-            "execution_arn": row.execution_arn,
-            "attempt": row.attempt,
-            "name": row.name,
-            "trigger": row.trigger,
-            "outcome": row.outcome,
-            "reasons": [_code(reason, row.outcome) for reason in row.reasons],
-            "recommended": row.recommended,
-            "candidate_id": chosen.candidate.candidate_id if chosen else None,
-            "configurations": len(plan.configurations) if plan else None,
-            "invocations": spent.invocations if spent else None,
-            "grid_invocations": spent.grid_invocations if spent else None,
-            "cost_usd": spent.cost_usd if spent else None,
-            "report_key": report_key,
-        }
-        key = f"{row.experiment_id}/{row.attempt}"
-        self.once.run(f"{key}/event", lambda: self.bus.publish("ExperimentCompleted", detail))
-        subject, text = _letter(self.environment, row, analysis, report_key)
-        self.once.run(f"{key}/notification", lambda: self.notifier.notify(subject, text))
-
-
-def _code(reason: str, outcome: str) -> str:
-    """The reason's code: its words may quote a file, and an event carries none of that."""
-    found = _CODE.match(reason)
-    return found[0] if found else outcome
-
-
-def _letter(
-    environment: str, row: ExperimentRow, analysis: ExperimentAnalysis | None, report_key: str | None
-) -> tuple[str, str]:
-    spent = analysis.spent if analysis else None
-    lines = [
-        f"Experiment {row.experiment_id} ({row.name}, {environment}): {row.outcome}.",
-        analysis.choice.sentence if analysis else "",
-        *row.reasons,
-        f"Invocations: {spent.invocations} of {spent.grid_invocations} of the full grid" if spent else "",
-        f"Report: flywheel experiment report {row.experiment_id}"
-        if report_key
-        else f"More: flywheel experiment show {row.experiment_id}",
-        f"To the gate: flywheel experiment promote {row.experiment_id}" if row.recommended else "",
-    ]
-    return f"[{environment}] experiment {row.name}: {row.outcome}"[:100], "\n".join(line for line in lines if line)
 
 
 class ExperimentReporter:
@@ -176,9 +108,11 @@ class ExperimentReporter:
             recommended=analysis.choice.recommended if analysis else None,
             report_key=key,
         )
-        key = row.report_key or key
-        self._announcer.announce(row, plan, analysis, key)
-        return ReportExperimentReply(done=True, wait_s=0, outcome=row.outcome or outcome, report_key=key)
+        sentence = analysis.choice.sentence if analysis else ""
+        self._announcer.announce(row, sentence, _figures(plan, analysis))
+        return ReportExperimentReply(
+            done=True, wait_s=0, outcome=row.outcome or outcome, report_key=row.report_key or key
+        )
 
     def _resumed(self, event: Mapping[str, Any], execution_arn: str) -> ExperimentRow | None:
         """The experiment that the event wanted to go on with, as this execution's; None: it wanted none, or may not."""
@@ -187,7 +121,7 @@ class ExperimentReporter:
         if not isinstance(resume, str) or not resume:
             return None
         try:
-            return self._experiments.reopen(resume, execution_arn)
+            return self._experiments.reopen(resume, execution_arn, self._clock.now())
         except (NotFoundError, ConflictError):
             return None
 
@@ -248,6 +182,20 @@ def _outcome(
     if rungs and rungs[-1].finished is not None:
         return "completed", (reason,)
     return ("stopped" if failure.error in _STOPPED else "broken"), (reason,)
+
+
+def _figures(plan: ExperimentPlan | None, analysis: ExperimentAnalysis | None) -> dict[str, object]:
+    """What the event says of what it took and what came out."""
+    if plan is None or analysis is None:
+        return {}
+    chosen, spent = analysis.choice.recommended, analysis.spent
+    return {
+        "candidate_id": plan.configuration(chosen).candidate.candidate_id if chosen else None,
+        "configurations": len(plan.configurations),
+        "invocations": spent.invocations,
+        "grid_invocations": spent.grid_invocations,
+        "cost_usd": spent.cost_usd,
+    }
 
 
 def _remaining(plan: ExperimentPlan, rungs: Sequence[Rung]) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def build_experiment_report(
         sentence=shorten(choice.sentence, _TEXT),
         notes=tuple(shorten(note, _TEXT) for note in choice.notes),
         next_step=_next_step(plan.experiment_id, outcome, recommended=choice.recommended is not None),
-        started_at=iso(row.started),
+        started_at=iso(row.since),
         ended_at=iso(ended),
         dataset_name=one_line(plan.dataset_name, _NAME),
         dataset_version=plan.dataset_version,
@@ -97,7 +97,7 @@ def build_experiment_report(
             judgements=analysis.spent.judgements,
             cost_usd=analysis.spent.cost_usd,
             unpriced=analysis.spent.unpriced,
-            minutes=round(max(0.0, (ended - row.started).total_seconds()) / 60, 2),
+            minutes=round(max(0.0, (ended - row.since).total_seconds()) / 60, 2),
         ),
         late=_late(late),
         missing_results=missing_results,
@@ -204,7 +204,7 @@ def _next_step(experiment_id: str, outcome: ExperimentOutcome, *, recommended: b
         return f"`flywheel experiment promote {experiment_id}` hands it to the gate, which decides."
     if outcome == "completed":
         return "Loosen what rules all of them out, or add values that keep it, and run the experiment again."
-    return f"`flywheel experiment run --resume {experiment_id}` goes on where it ended."
+    return f"`flywheel experiment resume {experiment_id}` goes on where it ended."
 
 
 def experiment_report_to_json(report: ExperimentReport) -> str:
