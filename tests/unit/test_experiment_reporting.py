@@ -8,7 +8,6 @@ from typing import Any, Self
 import pytest
 
 from flywheel.domain.experiment import LateScores, configuration_plan, run_id
-from flywheel.domain.experiment_analysis import ExperimentAnalysis
 from flywheel.domain.outcome import dump_records
 from flywheel.domain.plan import Shard, dump_shard
 from flywheel.errors import NotFoundError, TransientError
@@ -348,12 +347,3 @@ def test_a_resumption_of_what_completed_leaves_it_as_it_is() -> None:
     setting.reporter.report(EXPERIMENT, None)
     setting.reporter.report_unplanned(asked(resume=EXPERIMENT), "arn:2", BROKEN)
     assert (setting.row.attempt, setting.row.outcome) == (1, "completed")
-
-
-def test_an_analysis_has_what_the_report_says() -> None:
-    seen: list[ExperimentAnalysis] = []
-    setting = Setting().begun()
-    real = setting.render
-    setting.render = lambda plan, row, analysis, ending: seen.append(analysis) or real(plan, row, analysis, ending)
-    setting.reporter.report(EXPERIMENT, None)
-    assert seen[0].choice.sentence == setting.written().sentence

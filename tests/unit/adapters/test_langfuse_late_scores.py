@@ -71,7 +71,7 @@ def test_of_two_scores_of_a_trace_the_newest_counts() -> None:
         score("t1", subject=None),
         score("t1", subject={"kind": "trace"}),
         score("t1", subject={"kind": "trace", "id": ["t1"]}),
-        score("t1", name=None),
+        score("t1") | {"name": None},
         "text",
         None,
     ],

@@ -37,7 +37,8 @@ def test_an_effect_is_the_paired_difference_of_configurations_that_are_alike_oth
     assert model.quality.value == 0.25
     assert model.quality.low is not None
     assert model.quality.low > 0
-    assert (model.latency_ratio, model.cost_ratio) == (pytest.approx(2.0), pytest.approx(4.0))
+    assert model.latency_ratio == pytest.approx(2.0)
+    assert model.cost_ratio == pytest.approx(4.0)
     assert prompt.quality is not None
     assert prompt.quality.value == 0.25
     assert prompt.latency_ratio == pytest.approx(1.0)

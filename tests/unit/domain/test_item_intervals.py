@@ -1,6 +1,7 @@
 """Intervals of items' means: inside their range, never of no width, and holding the truth as often as they say."""
 
 import random
+from collections.abc import Callable
 from statistics import fmean
 
 import pytest
@@ -19,7 +20,7 @@ def held(figure: Figure, truth: float) -> bool:
 
 
 @pytest.mark.parametrize("figure", [score_figure, difference_figure, amount_figure])
-def test_there_is_no_mean_of_nothing(figure: type[Figure]) -> None:
+def test_there_is_no_mean_of_nothing(figure: Callable[[list[float]], Figure]) -> None:
     with pytest.raises(ValueError, match="no items"):
         figure([])
 
