@@ -119,7 +119,7 @@ def verdict_from_dict(data: dict[str, Any]) -> Verdict:
         raise InvalidRequestError(f"not a verdict file: {error!r}") from error
 
 
-def _at_once[T, R](call: Callable[[T], R], each: Sequence[T]) -> list[R]:
+def at_once[T, R](call: Callable[[T], R], each: Sequence[T]) -> list[R]:
     """Call for each, several at once, and give the answers in order: a gate of hundreds of shards waits for S3 else."""
     if len(each) <= 1:
         return [call(one) for one in each]
@@ -150,7 +150,7 @@ class GateEvidence:
             return None
 
     def write_shards(self, shards: list[Shard]) -> None:
-        _at_once(
+        at_once(
             lambda shard: self._store.create(shard_key(shard.gate_id, shard.key), dump_shard(shard).encode()), shards
         )
 
@@ -163,7 +163,7 @@ class GateEvidence:
 
     def lines(self, gate_id: str, wave: int) -> list[TrialKey]:
         """Give every trial that the wave asked for, in shard order."""
-        read = _at_once(self._store.read, [shard_key(gate_id, key) for key in self.shard_keys(gate_id, wave)])
+        read = at_once(self._store.read, [shard_key(gate_id, key) for key in self.shard_keys(gate_id, wave)])
         return [line for shard in map(load_shard, read) for line in shard.lines]
 
     def results(self, gate_id: str, through: int | None = None) -> tuple[list[TrialRecord], list[str]]:
@@ -174,7 +174,7 @@ class GateEvidence:
         if through is not None:
             names = [name for name in names if int(name.partition("-")[0]) <= through]
         keys = [result_key(gate_id, name) for name in names]
-        for key, body in zip(keys, _at_once(self._found, keys), strict=True):
+        for key, body in zip(keys, at_once(self._found, keys), strict=True):
             if body is None:
                 missing.append(key)
             else:
@@ -202,7 +202,7 @@ class GateEvidence:
         """
         keys = self._store.keys(reviews_key(judge_version, "").removesuffix(".json"))[-_MOST_REVIEWED_GATES:]
         reviews: list[Review] = []
-        for key, body in zip(keys, _at_once(self._found, keys), strict=True):
+        for key, body in zip(keys, at_once(self._found, keys), strict=True):
             try:
                 reviews.extend(load_reviews(body or b"[]"))
             except InvalidRequestError as error:

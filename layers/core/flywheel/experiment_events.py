@@ -8,12 +8,16 @@ from flywheel.events import Failure, ShardPointer, Wire
 
 
 class PlanExperimentRequest(Wire):
-    """The first call: the event that asked for it. Any later one asks what comes after `rung`."""
+    """The first call: the event that asked for it. Any later one asks what comes after `rung`.
+
+    `again`: shards of that rung were asked for a second time.
+    """
 
     event: dict[str, Any] | None = None
     execution_arn: str | None = Field(default=None, min_length=1)
     experiment_id: str | None = Field(default=None, min_length=1)
     rung: int = Field(default=0, ge=0)
+    again: bool = False
 
     @model_validator(mode="after")
     def _says_which(self) -> Self:
@@ -40,9 +44,12 @@ class PlanExperimentReply(Wire):
 
 
 class PlanRungReply(Wire):
+    """`again`: these shards of this rung have no results, and are asked for a second time."""
+
     action: Literal["evaluate", "end"]
     experiment_id: str
     rung: int
+    again: bool = False
     shards: tuple[ShardPointer, ...] = ()
 
 
