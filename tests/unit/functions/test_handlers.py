@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -12,10 +13,13 @@ from flywheel.config import from_env
 from flywheel.domain.annotation import Annotation
 from flywheel.errors import InvalidRequestError
 from flywheel.events import DecideReply
+from tests.fakes.experiment_world import ExperimentWorld
 from tests.fakes.world import World, ecr_event
 
 # A call that fails has nothing to count, which Powertools warns of.
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics:UserWarning")
+
+EVENTS = Path(__file__).parents[3] / "events"
 
 FUNCTIONS = [
     "plan_gate",
@@ -29,6 +33,7 @@ FUNCTIONS = [
     "sweep_runtimes",
     "langfuse_webhook",
     "report_experiment",
+    "plan_experiment",
 ]
 
 
@@ -105,6 +110,57 @@ def test_one_gate_goes_through_all_entries(monkeypatch: pytest.MonkeyPatch) -> N
     stopped = {"detail": {"executionArn": "arn:execution:1", "status": "FAILED"}}
     assert call(entry("retire_candidate"), stopped)["gone"] is True
     assert call(entry("sweep_runtimes"), {}) == {"seen": 0, "swept": [], "kept": [], "refused": []}
+
+
+def test_one_experiment_goes_through_all_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = ExperimentWorld()
+    world.files.save_file("models", b'{"image": "v1", "dimensions": {"temperature": [0, 1]}, "search": {"trials": 1}}')
+    monkeypatch.setattr(entry("plan_experiment"), "planner", lambda: world.experiment_planner)
+    monkeypatch.setattr(entry("plan_experiment"), "rung_planner", lambda: world.rung_planner)
+    deploy = SimpleNamespace(experiments=world.experiment_deployer)
+    monkeypatch.setattr(entry("deploy_candidate"), "parts", lambda: deploy)
+    once = type("Once", (), {"register": lambda _self, _context: None})()
+    retire = SimpleNamespace(
+        experiments=world.experiment_retirer, once=once, execution_ended=world.experiment_retirer.execution_ended
+    )
+    monkeypatch.setattr(entry("retire_candidate"), "parts", lambda: retire)
+    event = json.loads((EVENTS / "experiment_requested.json").read_text())
+
+    planned = call(entry("plan_experiment"), {"event": event, "execution_arn": "arn:execution:1"})
+    assert set(planned) == {"action", "experiment_id", "runtimes", "parallel"}
+    assert planned["action"] == "run"
+    (runtime,) = planned["runtimes"]
+    call(entry("deploy_candidate"), runtime)
+    assert call(entry("deploy_candidate"), runtime) == runtime | {"settled": True, "wait_s": 0}
+    asked = call(entry("plan_experiment"), {"experiment_id": planned["experiment_id"], "rung": 0, "again": False})
+    assert set(asked) == {"action", "experiment_id", "rung", "again", "shards"}
+    assert (asked["action"], asked["rung"]) == ("evaluate", 1)
+    assert call(entry("retire_candidate"), runtime) == {"gone": True, "wait_s": 0}
+    stopped = {"detail": {"executionArn": "arn:execution:1", "status": "ABORTED"}}
+    assert call(entry("retire_candidate"), stopped)["gone"] is True
+    assert world.row(planned["experiment_id"]).outcome == "stopped"
+
+
+@pytest.mark.parametrize("name", ["plan_experiment", "deploy_candidate", "retire_candidate"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"experiment_id": ""},
+        {"experiment_id": "x", "rung": -1, "runtime": ""},
+        {"experiment_id": 3, "runtime": "r01"},
+        {"experiment_id": "x", "event": {}, "execution_arn": "arn", "runtime": None},
+    ],
+)
+def test_a_malformed_message_of_an_experiment_is_refused_before_anything_is_done(
+    name: str, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = type("Once", (), {"register": lambda _self, _context: None})()
+    if name == "retire_candidate":
+        monkeypatch.setattr(entry(name), "parts", lambda: SimpleNamespace(once=once))
+    context: Any = Context()
+    handler = entry(name).lambda_handler
+    with pytest.raises((ValidationError, InvalidRequestError)):
+        handler(event, context)
 
 
 @pytest.mark.parametrize(("action", "asked"), [("end", 1), ("evaluate", 0), ("promote", 0)])
