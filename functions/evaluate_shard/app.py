@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AfterValidator, BaseModel, Field
 
 from flywheel.adapters.agentcore import AgentCoreInvoker
+from flywheel.adapters.dynamodb_experiments import DynamoDbExperiments
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.dynamodb_judgements import DynamoDbJudgements
 from flywheel.adapters.experiment_spans import LangfuseSpanSink
@@ -87,6 +88,7 @@ def make_evaluate(settings: Settings) -> Evaluate:
     evaluator = ShardEvaluator(
         store=S3ObjectStore.from_bucket(settings.evidence_bucket),
         gates=DynamoDbGates.from_table(settings.state_table),
+        experiments=DynamoDbExperiments.from_table(settings.state_table),
         invoker=AgentCoreInvoker.from_environment(timeout_s=timeout_s, concurrency=concurrency),
         load_judge=judge_loader(settings),
         judge_model_id=settings.judge_model_id,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -10,15 +11,19 @@ from flywheel.domain.experiment import configuration_plan, run_id
 from flywheel.domain.outcome import TrialKey, TrialRecord, Usage
 from flywheel.domain.plan import Shard, dump_plan, dump_shard
 from flywheel.domain.prices import load_prices
+from flywheel.errors import ConflictError
 from flywheel.evaluation import service
+from flywheel.evaluation.checkpoint import load_checkpoint
 from flywheel.evaluation.service import Invocation, ShardEvaluator
 from flywheel.evaluation.shard import Limits, ShardSummary
 from flywheel.evaluation.tracing import Timings, baggage, experiments, scores_of, spans_of
-from flywheel.evidence import plan_key, result_key, shard_key
+from flywheel.evidence import checkpoint_key, plan_key, result_key, shard_key
+from flywheel.ports import AgentReply, ExperimentRuntime, InvocationFailure
 from tests.experiment_samples import EXPERIMENT, PROMPT, experiment_plan
-from tests.fakes.clock import FixedClock
+from tests.fakes.clock import NOON, FixedClock
+from tests.fakes.experiments import InMemoryExperiments, experiment_row
 from tests.fakes.judgements import InMemoryJudgements
-from tests.unit.evaluation.doubles import Agent, Jury, Langfuse, Objects
+from tests.unit.evaluation.doubles import Agent, Jury, Langfuse, Objects, said
 from tests.unit.evaluation.test_shard import World
 from tests.unit.evaluation.test_trial import carry_out
 
@@ -41,10 +46,20 @@ class Raw(Agent):
         return super().invoke(runtime_arn, payload, **call)
 
 
-def evaluate(agent: Agent, langfuse: Langfuse, objects: Objects) -> ShardSummary:
+def running(runtime_id: str = "fw_r01-0001") -> InMemoryExperiments:
+    experiments = InMemoryExperiments()
+    experiments.open(experiment_row(EXPERIMENT))
+    experiments.plan_runtimes(EXPERIMENT, {"r01": ExperimentRuntime("fw_r01", runtime_id, ready=True)})
+    return experiments
+
+
+def evaluate(
+    agent: Agent, langfuse: Langfuse, objects: Objects, experiments: InMemoryExperiments | None = None
+) -> ShardSummary:
     evaluator = ShardEvaluator(
         store=objects,
         gates=NoGates(),  # type: ignore[arg-type]
+        experiments=experiments or running(),
         invoker=agent,
         load_judge=lambda _: Jury(),
         judge_model_id="judge-1",
@@ -81,6 +96,43 @@ def test_a_configuration_is_asked_at_the_runtime_of_its_shard_with_its_overrides
     assert all(len(call["session_id"]) >= 33 and "." not in call["session_id"] for call in agent.calls)
     assert objects.stored.keys() >= {result_key(RUN, "1-00")}
     assert result_key(RUN, "1-00") == f"experiments/{EXPERIMENT}/c04/results/1-00.json"
+
+
+def failed(_: dict[str, Any]) -> InvocationFailure:
+    return InvocationFailure("ResourceNotFoundException", "no such runtime")
+
+
+def test_a_runtime_that_goes_because_the_experiment_was_stopped_is_no_result(objects: Objects) -> None:
+    experiments = running()
+
+    def stopped_at_the_second(call: dict[str, Any]) -> AgentReply | InvocationFailure:
+        if call["question"] == "Question 0?":
+            return said()
+        time.sleep(0.2)
+        experiments.end(EXPERIMENT, outcome="stopped", reasons=(), ended=NOON)
+        return failed(call)
+
+    with pytest.raises(ConflictError, match="has ended"):
+        evaluate(Agent(stopped_at_the_second), Langfuse(), objects, experiments)
+
+    assert result_key(RUN, "1-00") not in objects.stored
+    done = load_checkpoint(objects.stored[checkpoint_key(RUN, "1-00")])
+    assert [finished.record.key.item_id for finished in done.finished] == ["i-000"]
+
+
+def test_an_agent_that_fails_while_the_experiment_runs_is_a_result(objects: Objects) -> None:
+    assert evaluate(Agent(failed), Langfuse(), objects) == ShardSummary(trials=2, errored=2)
+
+
+@pytest.mark.parametrize("state", ["ended", "resumed", "unknown"])
+def test_nothing_is_asked_for_an_attempt_that_is_over(objects: Objects, state: str) -> None:
+    experiments = running("fw_r01-of-the-next-attempt" if state == "resumed" else "fw_r01-0001")
+    if state == "ended":
+        experiments.end(EXPERIMENT, outcome="stopped", reasons=(), ended=NOON)
+    agent = Agent()
+    with pytest.raises(ConflictError):
+        evaluate(agent, Langfuse(), objects, InMemoryExperiments() if state == "unknown" else experiments)
+    assert agent.calls == []
 
 
 def test_a_gate_sends_the_bytes_that_it_always_sent() -> None:

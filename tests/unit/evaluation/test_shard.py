@@ -22,6 +22,7 @@ from flywheel.evaluation.tracing import Timings
 from flywheel.evidence import checkpoint_key, plan_key, result_key, shard_key
 from flywheel.ports import AgentReply, GateArm, GateRow, InvocationFailure
 from tests.fakes.clock import NOON, FixedClock
+from tests.fakes.experiments import InMemoryExperiments
 from tests.fakes.judgements import InMemoryJudgements
 from tests.unit.evaluation.doubles import (
     GATE,
@@ -81,6 +82,7 @@ class World:
         evaluator = ShardEvaluator(
             store=self.objects,
             gates=self.gates,
+            experiments=InMemoryExperiments(),
             invoker=self.agent,
             load_judge=self._load,
             judge_model_id=self.judge_model_id,

@@ -10,7 +10,7 @@ from flywheel.domain.outcome import Arm, TrialKey, TrialRecord
 from flywheel.domain.plan import GatePlan, Shard, load_shard
 from flywheel.domain.prices import PriceTable, cost_usd
 from flywheel.domain.repeats import repeated_judgements
-from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError
+from flywheel.errors import ConflictError, FlywheelError, InvalidRequestError, NotFoundError
 from flywheel.evaluation.delivery import Delivery
 from flywheel.evaluation.instrument import judge_spec
 from flywheel.evaluation.judgement_cache import CachedJudgements, freshness
@@ -20,7 +20,7 @@ from flywheel.evaluation.shard import Limits, ShardRun, ShardSummary, finished_e
 from flywheel.evaluation.tracing import Experiment, experiments
 from flywheel.evaluation.trial import ArmUnderTest, Repeats, TrialRunner
 from flywheel.evidence import GateEvidence, shard_key
-from flywheel.ports import AgentInvoker, Clock, GateRow, GateStore, ObjectStore
+from flywheel.ports import AgentInvoker, Clock, ExperimentStore, GateRow, GateStore, ObjectStore
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class ShardEvaluator:
         *,
         store: ObjectStore,
         gates: GateStore,
+        experiments: ExperimentStore,
         invoker: AgentInvoker,
         load_judge: Callable[[Mapping[str, float]], Judge],
         judge_model_id: str,
@@ -67,6 +68,7 @@ class ShardEvaluator:
         self._store = store
         self._evidence = GateEvidence(store)
         self._gates = gates
+        self._experiments = experiments
         self._invoker = invoker
         self._load_judge = load_judge
         self._judge_model_id = judge_model_id
@@ -84,6 +86,7 @@ class ShardEvaluator:
 
         Raises:
             NotFoundError: the plan or the shard is not there.
+            ConflictError: the experiment, or the attempt at it that the shard is of, has ended.
             TransientError: time is up; the next attempt goes on from the checkpoint.
             InvalidRequestError: plan and function do not fit together; says how.
         """
@@ -95,6 +98,8 @@ class ShardEvaluator:
             asyncio.to_thread(self._langfuse),
         )
         self._check_judge(plan)
+        if await asyncio.to_thread(self._abandoned, shard):
+            raise ConflictError(f"nothing is asked for {gate_id} any more: its experiment, or this attempt, has ended")
         stored = await asyncio.to_thread(self._stored, plan, shard)
         drawn = await asyncio.to_thread(repeated_judgements, plan)
         judge = JudgeLoadedBeside(lambda: self._load_judge(plan.policy.choice_scores))
@@ -116,7 +121,14 @@ class ShardEvaluator:
             invoke_timeout_s=self._invoke_timeout_s,
             stored=stored,
         )
-        run = ShardRun(shard, runner=runner, store=self._store, limits=self._limits, remaining_s=invocation.remaining_s)
+        run = ShardRun(
+            shard,
+            runner=runner,
+            store=self._store,
+            limits=self._limits,
+            remaining_s=invocation.remaining_s,
+            abandoned=lambda: self._abandoned(shard),
+        )
         try:
             async with Delivery(langfuse.spans, langfuse.scores, of_arms, items) as delivery:
                 summary = await run.carry_out(delivery)
@@ -140,6 +152,16 @@ class ShardEvaluator:
         """The shard, and the gate's record when the shard does not name its runtimes itself."""
         shard = self._shard(gate_id, key)
         return shard, self._row(gate_id) if shard.runtime_ids is None else None
+
+    def _abandoned(self, shard: Shard) -> bool:
+        """An experiment's runtimes are deleted as soon as its record says that it, or this attempt, has ended."""
+        if shard.runtime_ids is None:
+            return False
+        experiment, _, _ = shard.gate_id.partition(".")
+        row = self._experiments.get(experiment)
+        if row is None or row.status == "ended":
+            return True
+        return not set(shard.runtime_ids.values()) <= {state.runtime_id for state in row.runtimes.values()}
 
     def _shard(self, gate_id: str, key: str) -> Shard:
         shard = load_shard(self._store.read(shard_key(gate_id, key)))

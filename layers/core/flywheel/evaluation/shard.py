@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
-from flywheel.domain.outcome import TrialKey, dump_records, load_records
+from flywheel.domain.outcome import TrialError, TrialKey, dump_records, load_records
 from flywheel.domain.plan import Shard
-from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError, TransientError
+from flywheel.errors import ConflictError, FlywheelError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.evaluation.checkpoint import Checkpoint, dump_checkpoint, load_checkpoint
 from flywheel.evaluation.delivery import Delivery, Finished
 from flywheel.evaluation.trial import TrialRunner
@@ -74,13 +74,19 @@ class ShardRun:
         store: ObjectStore,
         limits: Limits,
         remaining_s: Callable[[], float],
+        abandoned: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`remaining_s` tells how long this function may still run."""
+        """`remaining_s` tells how long this function may still run; `abandoned`, whether its runtime is still meant.
+
+        A runtime that is deleted while it is asked fails like a bad agent: such a failure is no result.
+        """
         self._shard = shard
         self._runner = runner
         self._store = store
         self._limits = limits
         self._remaining_s = remaining_s
+        self._abandoned = abandoned
+        self._given_up = False
         self._finished: dict[TrialKey, Finished] = {}
         self._stopped = False
         self._slots = asyncio.Semaphore(limits.concurrency)
@@ -92,6 +98,7 @@ class ShardRun:
 
         Raises:
             TransientError: time is up before all lines are done; a checkpoint lets the next attempt go on.
+            ConflictError: nobody wants the results any more; the checkpoint has what was done until then.
             InvalidRequestError: a function with this time-out could never finish a trial.
         """
         if self._remaining_s() < self._limits.reserve_s:
@@ -124,6 +131,8 @@ class ShardRun:
         if self._stopped:
             await asyncio.to_thread(self._write_checkpoint, delivery)
             open_lines = len(keys) - len(self._finished)
+            if self._given_up:
+                raise ConflictError(f"{open_lines} of {len(keys)} trials are left: what asked for them has ended")
             raise TransientError(f"{open_lines} of {len(keys)} trials are still to do, and the time is up")
         records = [self._finished[key].record for key in keys]
         body = dump_records(records).encode()
@@ -141,6 +150,9 @@ class ShardRun:
                 self._finished[key] = await self._runner.judge_again(key)
                 return
             invoked = await self._runner.invoke(key)
+            if isinstance(invoked.reply, TrialError) and await asyncio.to_thread(self._abandoned):
+                self._stopped = self._given_up = True
+                return
         finished = await self._runner.judge(invoked)
         self._finished[key] = finished
         delivery.add(finished)
