@@ -169,7 +169,7 @@ def test_every_asynchronous_edge_has_a_dead_letter_queue(
     edges += template["Resources"]["GateStoppedRule"]["Properties"]["Targets"]
     edges += template["Resources"]["SampleOnDemandRule"]["Properties"]["Targets"]
     edges += [e["Properties"] for f in functions.values() for e in f.get("Events", {}).values()]
-    assert len(edges) == 12
+    assert len(edges) == 14
     for edge in edges:
         assert edge["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
         assert edge["RetryPolicy"]["MaximumRetryAttempts"] >= 3

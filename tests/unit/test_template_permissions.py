@@ -125,6 +125,7 @@ def test_secrets_are_read_by_those_who_talk_to_langfuse_or_the_judge(template: d
     }
 
     assert readers == {
+        "plan_experiment",
         "plan_gate",
         "evaluate_shard",
         "decide_gate",
