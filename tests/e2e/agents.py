@@ -23,16 +23,25 @@ TOLD = json.loads({told!r})
 
 async def invoke(request):
     started = time.monotonic()
-    question = (await request.json())["question"]
+    body = await request.json()
+    question, overrides = body["question"], body.get("overrides") or {{}}
+    if overrides and os.environ.get("ALLOW_OVERRIDES") != "true":
+        return JSONResponse({{"error": "override_refused", "message": "none are allowed here"}}, 422)
+    model = overrides.get("model_id", os.environ.get("MODEL_ID", ""))
+    known = TOLD["knows"].get(model, len(TOLD["answers"]))
+    answers = dict(list(TOLD["answers"].items())[:known])
     await asyncio.sleep(TOLD["delay_s"])
     if zlib.crc32(question.encode()) % 100 < TOLD["crash_percent"]:
         return JSONResponse({{"error": "crashed", "message": "told to"}}, 500)
     carrier = request.headers.get("traceparent", "00-" + "0" * 32)
+    if TOLD["log"]:
+        with open(TOLD["log"], "a") as log:
+            log.write(carrier.split("-")[1] + "\\n")
     return JSONResponse({{
-        "answer": TOLD["answers"].get(question, "I do not know."), "stop_reason": "end_turn",
+        "answer": answers.get(question, "I do not know."), "stop_reason": "end_turn",
         "trajectory": [{{"tool": "searchLangfuseDocs", "input": {{"query": question}}, "error": False}}],
         "usage": {{"input_tokens": 10, "output_tokens": 5, "model_calls": 1}}, "tool_errors": [],
-        "latency_ms": round((time.monotonic() - started) * 1000), "model_id": os.environ.get("MODEL_ID", ""),
+        "latency_ms": round((time.monotonic() - started) * 1000), "model_id": model,
         "trace_id": carrier.split("-")[1]}})
 
 async def ping(request):
@@ -48,13 +57,19 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the agent does. `mark` only makes the image another one; the program never shows it to anybody."""
+    """What the agent does. `mark` only makes the image another one; the program never shows it to anybody.
+
+    `knows`: of a model's answers, how many it has (the first ones); others have them all. `log`: a file that gets the
+    trace id of each request that is answered.
+    """
 
     answers: Mapping[str, str]
     delay_s: float = 0.0
     crash_percent: int = 0
     listens: bool = True
     mark: str = field(default="")
+    knows: Mapping[str, int] = field(default_factory=dict)
+    log: str = ""
 
 
 def write_program(told: Told, folder: Path) -> None:
@@ -65,6 +80,8 @@ def write_program(told: Told, folder: Path) -> None:
         "delay_s": told.delay_s,
         "crash_percent": told.crash_percent,
         "listens": told.listens,
+        "knows": dict(told.knows),
+        "log": told.log,
     }
     (folder / "__main__.py").write_text(_PROGRAM.format(told=json.dumps(plain)))
     (folder / "MARK").write_text(told.mark)

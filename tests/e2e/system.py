@@ -87,6 +87,7 @@ class System:
         self.gates = DynamoDbGates.from_table(self.outputs["StateTableName"])
         self.evidence = S3ObjectStore.from_bucket(self.outputs["EvidenceBucketName"])
         self.machine = self.outputs["GateStateMachineArn"]
+        self.experiments = self.outputs["ExperimentStateMachineArn"]
         self.states = boto3.client("stepfunctions")
         self.control = boto3.client("bedrock-agentcore-control")
         langfuse = self.info.langfuse
@@ -165,8 +166,10 @@ class System:
     def execution(self, arn: str) -> str:
         return str(self.states.describe_execution(executionArn=arn)["status"])
 
-    def executions(self, status: str) -> list[str]:
-        listed = self.states.list_executions(stateMachineArn=self.machine, statusFilter=status)  # type: ignore[arg-type]
+    def executions(self, status: str, machine: str | None = None) -> list[str]:
+        """Executions of the gate's machine, or of another."""
+        arn = machine or self.machine
+        listed = self.states.list_executions(stateMachineArn=arn, statusFilter=status)  # type: ignore[arg-type]
         return [str(e["executionArn"]) for e in listed["executions"]]
 
     def gate_of(self, digest: str, tag: str | None = None, timeout_s: float = 30.0) -> GateRow:
@@ -219,6 +222,7 @@ class System:
 
     def wait_until_quiet(self) -> None:
         wait_for("no gate runs any more", lambda: not self.executions("RUNNING"), 120.0)
+        wait_for("no experiment runs any more", lambda: not self.executions("RUNNING", self.experiments), 120.0)
         wait_for("no short-lived runtime is left", lambda: not self.short_lived_runtimes(), 60.0)
 
     # --- breaking things

@@ -1,6 +1,7 @@
 """Rung by rung: what is asked, what a repeated, late or lost answer does, and what the next attempt finds."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def good(configuration: str, key: TrialKey) -> TrialRecord:
     )
 
 
-def grid_world(**file: object) -> ExperimentWorld:
+def grid_world(**file: Any) -> ExperimentWorld:
     world = ExperimentWorld()
     world.begin(experiment_plan(**{"search": GRID, **file}))
     world.deploy()
