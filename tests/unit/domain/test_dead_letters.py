@@ -11,11 +11,12 @@ from tests.fakes.clock import NOON
 
 EVENTS = Path(__file__).parents[3] / "events"
 GATE = "arn:aws:states:eu-west-1:000000000000:stateMachine:Gate"
+EXPERIMENT = "arn:aws:states:eu-west-1:000000000000:stateMachine:Experiment"
 LAMBDA = "arn:aws:lambda:eu-west-1:000000000000:function"
 BUS_ARN = "arn:aws:events:eu-west-1:000000000000:event-bus/flywheel-dev"
 ADDRESSES = Addresses(
     functions={"dev-Retire-1": "RetireCandidateFunction", "dev-Harvest-2": "HarvestReviewsFunction"},
-    machines={GATE: "GateStateMachine"},
+    machines={GATE: "GateStateMachine", EXPERIMENT: "ExperimentStateMachine"},
     bus="flywheel-dev",
 )
 
@@ -88,6 +89,15 @@ def test_an_event_that_the_bus_did_not_take_goes_to_the_bus() -> None:
 def test_an_event_without_a_target_goes_where_its_kind_always_goes(name: str, route: str, target: str) -> None:
     found = route_letter(letter(event(name)), ADDRESSES)
     assert (found.route, found.target) == (route, target)
+
+
+def test_a_wish_for_an_experiment_without_a_target_goes_to_its_machine() -> None:
+    pressed = {"detail-type": "ExperimentTriggered", "detail": {"payload": {"experiment": "models"}}}
+    for body in (event("experiment_requested.json"), pressed):
+        found = route_letter(letter(body), ADDRESSES)
+        assert (found.route, found.target) == ("execution", EXPERIMENT)
+    plain = {"detail-type": "ExperimentTriggered", "detail": {"payload": {"image": "v7"}}}
+    assert route_letter(letter(plain), ADDRESSES).target == GATE
 
 
 def test_our_own_event_without_a_target_goes_to_the_bus() -> None:

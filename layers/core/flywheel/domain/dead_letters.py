@@ -130,16 +130,26 @@ def _scheduled_event(letter: Letter, target: str, error: str, addresses: Address
 def _by_kind(letter: Letter, body: Mapping[str, Any], about: str, error: str, addresses: Addresses) -> Delivery:
     """A letter that does not say for whom it was: only what has one place to go is handed over."""
     detail_type = str(body.get("detail-type", ""))
-    gate = next((arn for arn, logical in addresses.machines.items() if logical == "GateStateMachine"), None)
+    wanted = "ExperimentStateMachine" if _asks_for_an_experiment(body) else "GateStateMachine"
+    machine = next((arn for arn, logical in addresses.machines.items() if logical == wanted), None)
     retire = next((name for name, logical in addresses.functions.items() if logical == "RetireCandidateFunction"), None)
-    if gate is not None and detail_type in STARTS_A_GATE:
-        return Delivery("execution", about, error, gate, addresses.machines[gate], letter.body)
+    if machine is not None and (detail_type in STARTS_A_GATE or wanted != "GateStateMachine"):
+        return Delivery("execution", about, error, machine, addresses.machines[machine], letter.body)
     if retire is not None and detail_type == "Step Functions Execution Status Change":
         return Delivery("invocation", about, error, retire, addresses.functions[retire], letter.body)
     if str(body.get("source", "")) == _OURS and detail_type and isinstance(body.get("detail"), dict):
         event = Event(_OURS, detail_type, json.dumps(body["detail"]))
         return Delivery("event", about, error, addresses.bus, "the bus", event=event)
     return Delivery("unknown", about, error, why="it does not say for whom it was")
+
+
+def _asks_for_an_experiment(body: Mapping[str, Any]) -> bool:
+    """The button in Langfuse asks for a gate, or, when its payload names a file, for an experiment."""
+    detail = body.get("detail")
+    payload = detail.get("payload") if isinstance(detail, Mapping) else None
+    named = isinstance(payload, Mapping) and "experiment" in payload
+    kind = body.get("detail-type")
+    return kind == "ExperimentRequested" or (kind == "ExperimentTriggered" and named)
 
 
 def _about(payload: Any) -> str:
