@@ -21,6 +21,7 @@ from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.domain.prices import load_prices
 from flywheel.errors import AccessDeniedError
+from flywheel.evidence import GateEvidence
 from flywheel.experiment_events import PlanExperimentRequest
 from flywheel.experiment_evidence import ExperimentEvidence
 from flywheel.experiment_planning import ExperimentPlanner, ExperimentSettings
@@ -45,6 +46,7 @@ class Settings(BaseModel):
 
 
 def make_planner(settings: Settings) -> ExperimentPlanner:
+    store = S3ObjectStore.from_bucket(settings.evidence_bucket)
     api = LangfuseApi(credentials(SsmSettings.from_prefix(settings.langfuse_parameter_prefix).required))
     return ExperimentPlanner(
         ExperimentSettings(settings.environment, settings.dataset_name, settings.judge_model_id),
@@ -56,8 +58,9 @@ def make_planner(settings: Settings) -> ExperimentPlanner:
             datasets=LangfuseDatasetStore(api),
             prompts=LangfusePromptStore(api),
             parameters=SsmSettings.from_prefix(settings.settings_prefix),
+            evidence=GateEvidence(store),
         ),
-        evidence=ExperimentEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
+        evidence=ExperimentEvidence(store),
         prices=load_prices(),
         clock=SystemClock(),
     )

@@ -83,6 +83,7 @@ class ExperimentWorld(World):
                 datasets=self.datasets,
                 prompts=self.prompts,
                 parameters=self.settings,
+                evidence=self.evidence,
             ),
             evidence=self.files,
             prices=load_prices(),

@@ -89,5 +89,6 @@ class Sweeper:
     def _of_experiment(self, experiment_id: str, runtime: Runtime) -> bool:
         """Of the attempt under way: an earlier one's runtimes are abandoned even while the experiment goes on."""
         row = self._experiments.get(experiment_id)
-        running = row is not None and row.status == "running"
-        return running and any(state.runtime_name == runtime.name for state in row.runtimes.values())
+        if row is None or row.status != "running":
+            return False
+        return any(state.runtime_name == runtime.name for state in row.runtimes.values())
