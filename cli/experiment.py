@@ -154,7 +154,13 @@ def show(ctx: typer.Context, experiment_id: ExperimentId = "latest", as_json: Js
     row = experiment_view.find_experiment(session, experiment_id)
     report = experiment_view.report_of(session, row)
     if as_json:
-        print(json.dumps(experiment_view.row_to_dict(row) | {"report": report}, indent=1, ensure_ascii=False))
+        print(
+            json.dumps(
+                experiment_view.row_to_dict(row) | {"report": experiment_view.report_to_dict(report)},
+                indent=1,
+                ensure_ascii=False,
+            )
+        )
     else:
         experiment_view.print_experiment(Console(), row, report)
 

@@ -10,6 +10,7 @@ from cli.problems import CommandError
 from cli.session import Session
 from flywheel.domain.agent_parameters import LONGEST_VARIABLE
 from flywheel.domain.experiment import Configuration
+from flywheel.domain.experiment_objectives import Breach
 from flywheel.domain.releases import gate_id
 from flywheel.errors import NotFoundError
 from flywheel.experiment_evidence import ExperimentEvidence
@@ -97,16 +98,16 @@ def _doubts(session: Session, row: ExperimentRow, chosen: str) -> list[str]:
     if report is None:
         return [f"experiment {row.experiment_id} has no report: nobody can say whether {chosen} keeps the constraints"]
     doubts = [
-        f"{chosen} was stopped in rung {one.get('rung')}: {one.get('message')}"
-        for one in report.get("stopped") or ()
-        if one.get("configuration_id") == chosen
+        f"{chosen} was stopped in rung {one.rung}: {one.message}"
+        for one in report.stopped
+        if one.configuration_id == chosen
     ]
-    found = next((one for one in report.get("configurations") or () if one.get("configuration_id") == chosen), None)
-    if found is None or found.get("state") in ("failed", "unmeasured"):
-        doubts.append(f"{chosen} was not measured")
-    return doubts + [_breach(chosen, one) for one in (found or {}).get("breaches") or ()]
+    found = next((one for one in report.configurations if one.configuration_id == chosen), None)
+    if found is None or found.state in {"failed", "unmeasured"}:
+        return [*doubts, f"{chosen} was not measured"]
+    return doubts + [_breach(chosen, one) for one in found.breaches]
 
 
-def _breach(chosen: str, one: dict[str, Any]) -> str:
-    observed = "not measured" if one.get("observed") is None else f"{one['observed']:g}"
-    return f"{chosen} does not keep the constraint {one.get('constraint')} {one.get('required')}: {observed}"
+def _breach(chosen: str, one: Breach) -> str:
+    observed = "not measured" if one.observed is None else f"{one.observed:g}"
+    return f"{chosen} does not keep the constraint {one.constraint} {one.required:g}: {observed}"

@@ -1,6 +1,5 @@
 """Records and reports of experiments -> tables and lines at the terminal; reports -> files."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from cli.session import Session
 from flywheel.errors import NotFoundError
 from flywheel.experiment_evidence import experiment_report_key
 from flywheel.ports import ExperimentRow
+from flywheel.report.experiment_model import ConfigurationRow, ExperimentReport, read_experiment_report
 from flywheel.report.plots import seconds
 from flywheel.report.render import usd
 from flywheel.report.text import one_line
@@ -33,7 +33,6 @@ _HASH = 64
 _ID_WIDTH = 26
 # Of a report, by the names it has in report.json.
 _TOLD = ("recommended", "sentence", "notes", "next_step", "configurations", "stopped", "spent")
-_FIGURES = ("quality", "cost_per_item_usd", "latency_p95_ms")
 
 
 def exit_code(row: ExperimentRow) -> int:
@@ -111,47 +110,56 @@ def experiments_table(rows: list[ExperimentRow]) -> Table:
     return table
 
 
-def report_of(session: Session, row: ExperimentRow) -> dict[str, Any] | None:
-    """What `show` tells of the report; None: there is none (yet)."""
+def report_of(session: Session, row: ExperimentRow) -> ExperimentReport | None:
+    """The report of an experiment; None: there is none (yet).
+
+    Raises:
+        InvalidRequestError: it is of another version of flywheel.
+    """
     try:
-        report = json.loads(session.objects.read(experiment_report_key(row.experiment_id, "json")))
+        return read_experiment_report(session.objects.read(experiment_report_key(row.experiment_id, "json")))
     except NotFoundError:
         return None
-    return {name: report.get(name) for name in _TOLD}
 
 
-def print_experiment(console: Console, row: ExperimentRow, report: dict[str, Any] | None) -> None:
+def report_to_dict(report: ExperimentReport | None) -> dict[str, Any] | None:
+    """What scripts are told of a report; the whole is in `report.json`."""
+    return None if report is None else {name: value for name, value in asdict(report).items() if name in _TOLD}
+
+
+def print_experiment(console: Console, row: ExperimentRow, report: ExperimentReport | None) -> None:
     """Everything about one experiment that fits a terminal."""
-    said = report or {}
     took = "still running" if row.ended is None else seconds((row.ended - row.started).total_seconds() * 1000)
     lines = [
-        *_texts([said.get("sentence")]),
+        *([] if report is None else [one_line(report.sentence, 500)]),
         f"file         {one_line(file_name(row), 60)}, attempt {row.attempt}, {row.trigger}",
         f"took         {took}, {row.rung} rung{'' if row.rung == 1 else 's'}",
-        *_texts(row.reasons, "reason       "),
-        *_texts([f"{name}: {it.failed}" for name, it in row.runtimes.items() if it.failed], "no runtime   "),
+        *_titled("reason", row.reasons),
+        *_titled("no runtime", [f"{name}: {it.failed}" for name, it in row.runtimes.items() if it.failed]),
     ]
-    _say(console, Text.assemble(styled(state_word(row)), f"  {row.experiment_id}"))
-    _say(console, *lines)
-    rows = said.get("configurations") or ()
-    if best := [one for one in rows if one.get("on_front") or one.get("state") == "recommended"]:
-        _say(console, "the best, each in its own way (Pareto set):")
-        console.print(_front(best))
-    _say(console, *_rest(row, said))
+    _say(console, Text.assemble(styled(state_word(row)), f"  {row.experiment_id}"), *lines)
+    if report is not None:
+        if best := [one for one in report.configurations if one.on_front or one.state == "recommended"]:
+            _say(console, "the best, each in its own way (Pareto set):")
+            console.print(_front(best))
+        _say(console, *_found(report))
+    _say(console, *_next(row))
 
 
-def _rest(row: ExperimentRow, said: dict[str, Any]) -> list[str]:
-    """Whom it stopped, what it spent, what to do next."""
-    out = [
-        f"{o.get('configuration_id')} in rung {o.get('rung')}: {o.get('message')}" for o in said.get("stopped") or ()
+def _found(report: ExperimentReport) -> list[str]:
+    """Whom it stopped, what it spent, what qualifies it."""
+    spent = report.spent
+    cost = "cost not known" if spent.cost_usd is None else usd(spent.cost_usd)
+    share = f"{spent.invocations} invocations of {spent.grid_invocations} in the full grid, {cost}"
+    return [
+        *_titled("stopped", [f"{it.configuration_id} in rung {it.rung}: {it.message}" for it in report.stopped]),
+        *_titled("spent", [share]),
+        *_titled("note", report.notes),
     ]
-    lines = _texts(out, "stopped      ")
-    if spent := said.get("spent"):
-        share = f"{spent.get('invocations')} invocations of {spent.get('grid_invocations')} in the full grid"
-        lines.append(f"spent        {share}, {_money(spent)}")
-    lines += _texts(said.get("notes") or (), "note         ")
-    if row.report_key:
-        lines.append(f"report: flywheel experiment report {row.experiment_id}")
+
+
+def _next(row: ExperimentRow) -> list[str]:
+    lines = [f"report: flywheel experiment report {row.experiment_id}"] if row.report_key else []
     if row.recommended:
         lines.append(f"next: flywheel experiment promote {row.experiment_id}")
     elif row.outcome in ("stopped", "broken"):
@@ -159,8 +167,8 @@ def _rest(row: ExperimentRow, said: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _texts(found: Iterable[Any], title: str = "") -> list[str]:
-    return [f"{title}{one_line(str(text), 300)}" for text in found if text]
+def _titled(title: str, texts: Iterable[str]) -> list[str]:
+    return [f"{title:<13}{one_line(text, 300)}" for text in texts]
 
 
 def _say(console: Console, *lines: str | Text) -> None:
@@ -168,32 +176,20 @@ def _say(console: Console, *lines: str | Text) -> None:
         console.print(Text(line) if isinstance(line, str) else line, highlight=False, soft_wrap=True)
 
 
-def _money(spent: dict[str, Any]) -> str:
-    cost = spent.get("cost_usd")
-    return "cost not known" if cost is None else usd(cost)
-
-
-def _front(rows: list[dict[str, Any]]) -> Table:
+def _front(rows: list[ConfigurationRow]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("", "configuration", "", "quality", "cost an item", "p95"):
         table.add_column(column, overflow="fold", justify="left" if column in {"", "configuration"} else "right")
     for one in rows:
-        quality, cost, latency = (_value(one.get(name)) for name in _FIGURES)
         table.add_row(
-            Text("recommended" if one.get("state") == "recommended" else ""),
-            Text(str(one.get("configuration_id"))),
-            Text(one_line(str(one.get("label")), 80)),
-            "" if quality is None else f"{quality:.3f}",
-            "" if cost is None else usd(cost),
-            "" if latency is None else seconds(latency),
+            "recommended" if one.state == "recommended" else "",
+            one.configuration_id,
+            Text(one_line(one.label, 80)),
+            "" if one.quality is None else f"{one.quality.value:.3f}",
+            "" if one.cost_per_item_usd is None else usd(one.cost_per_item_usd.value),
+            "" if one.latency_p95_ms is None else seconds(one.latency_p95_ms.value),
         )
     return table
-
-
-def _value(figure: Any) -> float | None:
-    """The figure itself, without its interval."""
-    value = figure.get("value") if isinstance(figure, dict) else figure
-    return value if isinstance(value, int | float) else None
 
 
 def fetch_report(session: Session, row: ExperimentRow, folder: Path) -> tuple[Path, Path]:

@@ -19,6 +19,7 @@ from cli.experiment_view import (
     look_up,
     print_experiment,
     report_of,
+    report_to_dict,
     row_to_dict,
     state_word,
     styled,
@@ -67,7 +68,7 @@ def watch(
     report = report_of(session, row)
     page = _report(session, row)
     if as_json:
-        said = row_to_dict(row) | {"report": report, "page": None if page is None else str(page)}
+        said = row_to_dict(row) | {"report": report_to_dict(report), "page": None if page is None else str(page)}
         print(json.dumps(said, ensure_ascii=False))
     else:
         print_experiment(console, row, report)

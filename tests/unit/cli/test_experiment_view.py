@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,15 @@ import typer
 
 from cli.experiment_progress import ProgressReader
 from flywheel.domain.experiment import ExperimentPlan, run_id
+from flywheel.domain.experiment_objectives import Breach
+from flywheel.domain.item_intervals import Figure
 from flywheel.domain.releases import gate_id as id_of
 from flywheel.evidence import checkpoint_key, result_key
 from flywheel.experiment_evidence import ExperimentEvidence, Rung, experiment_report_key
 from flywheel.ports import ExperimentRuntime
+from flywheel.report.experiment_build import experiment_report_to_json
+from flywheel.report.experiment_model import ConfigurationRow, ExperimentReport, StoppedRow
+from tests.experiment_reports import experiment
 from tests.experiment_samples import EXPERIMENT, configurations, experiment_plan
 from tests.fakes.experiments import experiment_row
 from tests.unit.cli.double_session import DoubleSession, run
@@ -36,37 +42,43 @@ def session() -> DoubleSession:
     return double
 
 
-def figures(configuration_id: str, **more: Any) -> dict[str, Any]:
-    return {
+@cache
+def sample() -> ExperimentReport:
+    return experiment(2, 1, 1).report()
+
+
+def figures(configuration_id: str, **more: Any) -> ConfigurationRow:
+    changes: dict[str, Any] = {
         "configuration_id": configuration_id,
         "label": f"label of {configuration_id}",
         "state": "remaining",
         "on_front": False,
-        "quality": {"value": 0.9, "low": 0.8, "high": 0.95},
+        "quality": Figure(0.9, 0.8, 0.95),
         "cost_per_item_usd": None,
-        "latency_p95_ms": {"value": 1200.0, "low": None, "high": None},
-        "breaches": [],
-    } | more
+        "latency_p95_ms": Figure(1200.0),
+        "breaches": (),
+    }
+    return replace(sample().configurations[0], **changes | more)
 
 
 def end(session: DoubleSession, outcome: Any = "completed", *, recommended: str | None = "c02") -> None:
     session.time.advance(30)
     session.machine.status_now = "SUCCEEDED" if outcome == "completed" else "FAILED"
-    breach = {"constraint": "safety", "observed": 0.5, "required": 0.9}
-    report = {
-        "recommended": recommended,
-        "sentence": "c02 is as good as the best and cheaper",
-        "notes": ["only 4 items"],
-        "configurations": [
+    report = replace(
+        sample(),
+        recommended=recommended,
+        sentence="c02 is as good as the best and cheaper",
+        notes=("only 4 items",),
+        configurations=(
             figures("c01", on_front=True),
             figures("c02", on_front=True, state="recommended"),
-            figures("c03", breaches=[breach]),
+            figures("c03", breaches=(Breach("safety", 0.5, 0.9),)),
             figures("c04", state="stopped"),
-        ],
-        "stopped": [{"configuration_id": "c04", "rung": 1, "code": "halved", "message": "among the worse half"}],
-        "spent": {"invocations": 40, "grid_invocations": 64, "cost_usd": 1.25},
-    }
-    session.store.put(experiment_report_key(EXPERIMENT, "json"), json.dumps(report).encode())
+        ),
+        stopped=(StoppedRow("c04", 1, "halved", "among the worse half", {}),),
+        spent=replace(sample().spent, invocations=40, grid_invocations=64, cost_usd=1.25),
+    )
+    session.store.put(experiment_report_key(EXPERIMENT, "json"), experiment_report_to_json(report).encode())
     session.store.put(experiment_report_key(EXPERIMENT, "html"), b"<!doctype html>")
     session.searches.end(
         EXPERIMENT,
@@ -250,6 +262,14 @@ def test_show_tells_recommendation_front_stops_and_cost(session: DoubleSession, 
         assert words in said, said
     assert "label of c03" not in said
     assert json.loads(run(session, "experiment", "show", named, "--json").stdout)["report"]["recommended"] == "c02"
+
+
+def test_a_report_of_another_version_is_an_error_in_words(session: DoubleSession) -> None:
+    end(session)
+    session.store.put(experiment_report_key(EXPERIMENT, "json"), b'{"schema_version": 99}')
+    done = run(session, "experiment", "show", "latest")
+    assert done.exit_code == 2
+    assert "a report of schema '99'" in done.stderr
 
 
 def test_show_of_one_that_runs_has_no_report_yet(session: DoubleSession) -> None:
