@@ -12,7 +12,6 @@ import hashlib
 import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,13 +102,6 @@ class Evaluations:
         """Wait until nothing is pending."""
         if self._task is not None:
             await self._task
-
-    async def stop(self) -> None:
-        """End now; what is pending stays so."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
 
     def shown(self) -> dict[str, Any]:
         counts = self._store.rows("SELECT status, count(*) AS n FROM evaluations GROUP BY status")
