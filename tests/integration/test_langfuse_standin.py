@@ -16,10 +16,13 @@ from local.langfuse.testing import RunningStandIn, running_stand_in
 
 type Json = dict[str, Any]
 
+# Long enough that a deletion is still open at the look right after it, on a loaded machine too.
+DELETION_DELAY_S = 2.0
+
 
 @pytest.fixture(scope="module")
 def stand_in() -> Iterator[RunningStandIn]:
-    with running_stand_in(deletion_delay_s=0.2) as running:
+    with running_stand_in(deletion_delay_s=DELETION_DELAY_S) as running:
         yield running
 
 
@@ -229,7 +232,7 @@ def test_a_deleted_score_is_readable_a_little_longer_and_then_gone(client: httpx
     ok(client.post("/scores", json={"id": name, "name": "a", "value": 1, "traceId": "t"}))
     assert client.delete(f"/scores/{name}").status_code == 202
     assert len(scores_of(client, id=name)) == 1
-    time.sleep(0.25)
+    time.sleep(DELETION_DELAY_S + 0.05)
     assert scores_of(client, id=name) == []
     ok(client.post("/scores", json={"id": name, "name": "a", "value": 2, "traceId": "t"}))
     assert [score["value"] for score in scores_of(client, id=name)] == [2]
