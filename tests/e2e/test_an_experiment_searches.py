@@ -22,6 +22,9 @@ from flywheel.ports import ExperimentRow
 from tests.e2e.agents import Told
 from tests.e2e.system import ANSWERS, DATASET, System, wait_for
 
+# An experiment is a dozen cold starts, and the first test of a session waits for the deployment too.
+pytestmark = pytest.mark.timeout(600)
+
 KNOWS = {"all": 12, "most": 9, "some": 4, "none": 0}
 MODELS = {"dimensions": {"model": [{"name": name, "model_id": f"e2e.{name}"} for name in KNOWS]}}
 
@@ -78,7 +81,7 @@ class Experiments:
             row = self.rows.get(experiment)
             return row if row is not None and row.attempt == attempt and row.status == "ended" else None
 
-        return wait_for(f"the end of {experiment}", look, 150.0)
+        return wait_for(f"the end of {experiment}", look, 240.0)
 
     def last(self, experiment: str) -> Rung:
         return self.evidence.rungs(experiment)[-1]
