@@ -2,12 +2,13 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from flywheel.deliveries import ExperimentTriggered
 from flywheel.domain.drift import DATASET_GROWN
+from flywheel.domain.experiment import EXPERIMENT_ID
 from flywheel.domain.plan import STARTS_A_GATE
 from flywheel.domain.releases import gate_id
 from flywheel.domain.strict import first_problems
@@ -20,6 +21,7 @@ PRODUCTION = "production"
 # Sources of triggers that behave otherwise than a push: everything else that is told apart is in the trigger itself.
 PROMPT_VERSION = "prompt-version"
 REMOTE_EXPERIMENT = "remote-experiment"
+EXPERIMENT = "experiment"
 
 
 class _Wire(BaseModel):
@@ -29,6 +31,13 @@ class _Wire(BaseModel):
 class PromptVersion(_Wire):
     name: str = Field(min_length=1, max_length=200)
     version: PositiveInt
+
+
+class ChosenConfiguration(_Wire):
+    """A configuration that an experiment measured, and that is to be judged as it was measured."""
+
+    id: str = Field(pattern=rf"^(?:{EXPERIMENT_ID.pattern})\z")
+    configuration: str = Field(pattern=r"^c\d{2,6}\z")
 
 
 class _EcrDetail(_Wire):
@@ -42,7 +51,8 @@ class _EcrDetail(_Wire):
 class _GateRequestedDetail(_Wire):
     version: Literal[1]
     request_id: str = Field(min_length=1, max_length=200)
-    image: str = Field(min_length=1, max_length=600)
+    image: str | None = Field(default=None, min_length=1, max_length=600)
+    experiment: ChosenConfiguration | None = None
     prompt: PromptVersion | None = None
     reason: str = Field(default="cli", pattern=r"^[a-z][a-z-]{0,39}$")
     item_ids: tuple[str, ...] | None = Field(default=None, max_length=10_000)
@@ -50,6 +60,14 @@ class _GateRequestedDetail(_Wire):
     annotate: bool = False
     baseline: int | None = Field(default=None, ge=1, le=100)
     dataset: str | None = Field(default=None, min_length=1, max_length=500)
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> Self:
+        if (self.image is None) == (self.experiment is None):
+            raise ValueError("either image or experiment says what is to be judged")
+        if self.experiment is not None and self.prompt is not None:
+            raise ValueError("prompt would make another configuration of the experiment's than was measured")
+        return self
 
 
 class _ExperimentPayload(_Wire):
@@ -78,6 +96,7 @@ class _Event[D](_Wire):
 class GateTrigger(_Wire):
     """What a gate was asked for, whichever event asked. `reference`: `production`, a tag or a digest.
 
+    `experiment`: a configuration of an experiment instead; `reference` is empty then, as the image is its own.
     `baseline`: so many trials of every item are wanted as stored outputs; such a gate promotes nothing. `dataset`: not
     the environment's own golden dataset but this one; None is its own.
     """
@@ -87,6 +106,7 @@ class GateTrigger(_Wire):
     requested_at: datetime
     source: str
     reference: str
+    experiment: ChosenConfiguration | None = None
     tag: str | None = None
     prompt: PromptVersion | None = None
     item_ids: tuple[str, ...] | None = None
@@ -153,7 +173,7 @@ def _pushed(event: _Event[_EcrDetail], repository: str) -> GateTrigger | NotForU
 
 def _requested(event: _Event[_GateRequestedDetail], repository: str) -> GateTrigger | NotForUs:
     detail = event.detail
-    name, reference = _image_reference(detail.image)
+    name, reference = (None, "") if detail.image is None else _image_reference(detail.image)
     if name not in (None, repository):
         return NotForUs(reason=f"the repository {name} is not {repository}")
     # Judging production itself changes nothing; production with another prompt is a change like any other. What was
@@ -163,8 +183,9 @@ def _requested(event: _Event[_GateRequestedDetail], repository: str) -> GateTrig
         gate_id=gate_id(event.time, detail.request_id),
         event_id=detail.request_id,
         requested_at=event.time.astimezone(UTC),
-        source=detail.reason,
+        source=detail.reason if detail.experiment is None else EXPERIMENT,
         reference=reference,
+        experiment=detail.experiment,
         tag=_tag(reference),
         prompt=detail.prompt,
         item_ids=detail.item_ids,
@@ -221,7 +242,7 @@ def _grown(event: _Event[_DatasetGrownDetail]) -> GateTrigger:
 
 
 def _tag(reference: str) -> str | None:
-    return None if reference == PRODUCTION or DIGEST.fullmatch(reference) else reference
+    return None if reference in {"", PRODUCTION} or DIGEST.fullmatch(reference) else reference
 
 
 def _image_reference(image: str) -> tuple[str | None, str]:

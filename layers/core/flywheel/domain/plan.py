@@ -60,7 +60,7 @@ class StoredArm:
 class Trigger:
     """What started the gate. `tag` is for people only.
 
-    `source`: `ecr`, `cli`, `nightly`, `prompt-version`, `remote-experiment`, `dataset-grown`.
+    `source`: `ecr`, `cli`, `nightly`, `prompt-version`, `remote-experiment`, `dataset-grown`, `experiment`.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
