@@ -23,6 +23,7 @@ from flywheel.config import from_env
 from flywheel.errors import AccessDeniedError
 from flywheel.events import PlanRequest
 from flywheel.evidence import GateEvidence
+from flywheel.experiment_evidence import ExperimentEvidence
 from flywheel.planning import Planner, PlanningSettings
 
 logger, metrics = Logger(), Metrics()
@@ -62,6 +63,7 @@ def make_planner(settings: Settings) -> Planner:
         prompts=LangfusePromptStore(api),
         parameters=SsmSettings.from_prefix(settings.settings_prefix),
         evidence=GateEvidence(store),
+        experiments=ExperimentEvidence(store),
         baselines=Baselines(store),
         clock=SystemClock(),
     )

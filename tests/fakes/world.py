@@ -19,6 +19,7 @@ from flywheel.domain.plan import load_shard
 from flywheel.domain.verdict import Reason, Verdict
 from flywheel.events import DecideReply
 from flywheel.evidence import GateEvidence, result_key, shard_key
+from flywheel.experiment_evidence import ExperimentEvidence
 from flywheel.holding import Holder
 from flywheel.labelling import ProductionLabel
 from flywheel.planning import Planner, PlanningSettings
@@ -143,6 +144,7 @@ class World:
     def __post_init__(self) -> None:
         self.runtimes = InMemoryRuntimes(self.clock)
         self.evidence = GateEvidence(self.objects)
+        self.experiments = ExperimentEvidence(self.objects)
         self.baselines = Baselines(self.objects)
 
     @property
@@ -156,6 +158,7 @@ class World:
             prompts=self.prompts,
             parameters=self.settings,
             evidence=self.evidence,
+            experiments=self.experiments,
             baselines=self.baselines,
             clock=self.clock,
         )

@@ -75,3 +75,45 @@ def test_a_growth_without_items_is_refused(item_ids: Any) -> None:
 def test_a_gate_on_another_dataset_never_promotes() -> None:
     sent = event("GateRequested", request_id="r-1", image=f"{URI}:v1", dataset="another")
     assert parsed(sent).promote is False
+
+
+def chosen(experiment: Any = None, **detail: Any) -> dict[str, Any]:
+    named = {"id": "x-20261125t090000-0123abcd", "configuration": "c05"} if experiment is None else experiment
+    return event("GateRequested", **{"request_id": "r-1", "experiment": named, **detail})
+
+
+def test_what_an_experiment_chose_is_a_change_like_a_push_and_needs_no_image() -> None:
+    trigger = parsed(chosen())
+
+    assert (trigger.source, trigger.reference, trigger.tag, trigger.promote) == ("experiment", "", None, True)
+    assert trigger.experiment is not None
+    assert (trigger.experiment.id, trigger.experiment.configuration) == ("x-20261125t090000-0123abcd", "c05")
+    assert parsed(chosen(promote=False)).promote is False
+    assert parsed(chosen(dataset="another")).promote is False
+
+
+@pytest.mark.parametrize(
+    ("experiment", "detail", "why"),
+    [
+        ({"id": "x-1", "configuration": "c05"}, {}, "experiment.id"),
+        ({"id": "x-20261125t090000-0123abcd/../..", "configuration": "c05"}, {}, "experiment.id"),
+        ({"id": "x-20261125t090000-0123abcd\n", "configuration": "c05"}, {}, "experiment.id"),
+        ({"id": "x-20261125t090000-0123abcd", "configuration": "../c05"}, {}, "experiment.configuration"),
+        ({"id": "x-20261125t090000-0123abcd", "configuration": "c" + "1" * 100_000}, {}, "experiment.configuration"),
+        ({"id": "x-20261125t090000-0123abcd", "configuration": 5}, {}, "experiment.configuration"),
+        ({"id": "x-20261125t090000-0123abcd"}, {}, "experiment.configuration"),
+        ("x-20261125t090000-0123abcd", {}, "experiment"),
+        (None, {"image": f"{URI}:v1"}, "either image or experiment"),
+        (None, {"prompt": {"name": "docs", "version": 3}}, "another configuration"),
+    ],
+)
+def test_a_choice_that_cannot_be_meant_is_refused_by_name(experiment: Any, detail: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidRequestError, match=why) as caught:
+        parse_trigger(chosen(experiment, **detail), REPOSITORY)
+
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_request_for_neither_image_nor_experiment_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="either image or experiment"):
+        parse_trigger(event("GateRequested", request_id="r-1"), REPOSITORY)

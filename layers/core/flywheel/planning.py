@@ -22,6 +22,8 @@ from flywheel.domain.waves import gate_items, must_pass_pairs
 from flywheel.evaluation.instrument import judge_spec
 from flywheel.events import ArmMessage, PlanReply
 from flywheel.evidence import GateEvidence
+from flywheel.experiment_evidence import ExperimentEvidence
+from flywheel.experiment_promotion import measured_configuration
 from flywheel.opening import opened
 from flywheel.planning_inputs import PlanInputs, RefusedError
 from flywheel.ports import (
@@ -62,6 +64,7 @@ class Planner:
         prompts: PromptStore,
         parameters: Settings,
         evidence: GateEvidence,
+        experiments: ExperimentEvidence,
         baselines: Baselines,
         clock: Clock,
     ) -> None:
@@ -76,6 +79,7 @@ class Planner:
             parameters=parameters,
             evidence=evidence,
         )
+        self._experiments = experiments
         self._stored = StoredArms(baselines, releases)
         self._evidence = evidence
         self._clock = clock
@@ -121,7 +125,10 @@ class Planner:
 
     def _make_plan(self, trigger: GateTrigger) -> tuple[GatePlan, tuple[StoredAnswers, ...]]:
         head = self._releases.head()
-        subject = self._inputs.subject(trigger, head)
+        if trigger.experiment is None:
+            subject = self._inputs.subject(trigger, head)
+        else:
+            subject = self._inputs.measured(trigger, measured_configuration(trigger.experiment, self._experiments))
         candidate = subject.candidate
         policy = self._inputs.policy()
         if trigger.baseline is not None:

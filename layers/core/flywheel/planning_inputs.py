@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from flywheel.combining import Combination, candidate_of, combination, setting_hash
 from flywheel.domain.candidate import Candidate
-from flywheel.domain.experiment import ExperimentFile
+from flywheel.domain.experiment import Configuration, ExperimentFile
 from flywheel.domain.experiment_space import Space, expand, image_references
 from flywheel.domain.plan import MutedItem
 from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy
@@ -21,6 +21,7 @@ from flywheel.runtimes import Surroundings, runtime_environment
 from flywheel.stored_arms import ANCHOR_SETTING, AnchorSetting, parse_anchor
 from flywheel.triggers import PRODUCTION, GateTrigger
 
+_LONGEST_LABEL = 300
 _MUTES: TypeAdapter[list[MutedItem]] = TypeAdapter(list[MutedItem])
 
 
@@ -83,12 +84,35 @@ class PlanInputs:
             candidate = replace(
                 candidate, prompt_name=trigger.prompt.name, prompt_version=trigger.prompt.version, parameters=rest
             )
+        self._deployable(candidate, "invalid_agent_settings")
+        return replace(subject, candidate=candidate)
+
+    def measured(self, trigger: GateTrigger, configuration: Configuration) -> Subject:
+        """Give what an experiment measured, as it is: with anything else in it, it would be something else.
+
+        Its prompt may be too long for a runtime, which the experiment's requests brought along.
+        """
+        candidate = configuration.candidate
+        image = self._image(candidate.image_digest)
+        if image.repository_uri != candidate.repository_uri or trigger.reference not in {"", image.digest}:
+            asked = f"{image.repository_uri}@{trigger.reference or image.digest}"
+            raise RefusedError("configuration_unusable", f"measured was {candidate.image_uri}, not {asked}")
+        self._deployable(candidate, "configuration_unusable")
+        named = "an experiment" if trigger.experiment is None else f"experiment {trigger.experiment.id}"
+        message = f"configuration {configuration.configuration_id} of {named}: {configuration.label[:_LONGEST_LABEL]}"
+        return Subject(
+            candidate,
+            setting_hash(self._parameters.text("agent")),
+            image.revision,
+            Reason("chosen_by_experiment", message),
+        )
+
+    def _deployable(self, candidate: Candidate, code: str) -> None:
         try:
             runtime_environment(candidate, Surroundings("", "", self._mcp_url, "", ""))
         except InvalidRequestError as error:
-            raise RefusedError("invalid_agent_settings", str(error)) from error
+            raise RefusedError(code, str(error)) from error
         self._has_prompt(candidate)
-        return replace(subject, candidate=candidate)
 
     def space(self, file: ExperimentFile, head: Head) -> Space:
         """The configurations of an experiment, and the runtimes they need.

@@ -27,6 +27,7 @@ _WHAT = {
     DATASET_GROWN: "production, on new items",
     "prompt-version": "a prompt from Langfuse",
     "remote-experiment": "an experiment from Langfuse",
+    "experiment": "what an experiment chose",
 }
 _CLEAN_UP_FAILED = "CleanUpFailed"
 _PROMOTION_REFUSED = "PromotionRefusedError"

@@ -52,6 +52,7 @@ NOTES = frozenset(
         "must_pass_muted",
         "cost_unknown",
         "clean_up_failed",
+        "chosen_by_experiment",
         "combined_with_production",
         "incumbent_rerun",
         "label_refused",

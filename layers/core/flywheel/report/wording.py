@@ -101,6 +101,9 @@ _WORDINGS = {
     "anchor_unavailable": Wording(
         "No anchor", "Slow decline over many releases is not seen: `flywheel gate anchor` shows and moves the anchor."
     ),
+    "chosen_by_experiment": Wording(
+        "Where it came from", "Nothing: `flywheel experiment report` has what was measured."
+    ),
     "combined_with_production": Wording(
         "Combined with production's model, parameters and prompt",
         "Nothing, if that is meant. To have the setting count, write the SSM parameter `agent` anew, then push again.",
@@ -111,6 +114,12 @@ _WORDINGS = {
     ),
     "cost_cap": Wording("Too expensive to start", "See `flywheel gate plan`; raise usd_per_gate or use fewer items."),
     "gates_per_day": Wording("Too many gates today", "Wait for the next UTC day, or raise gates_per_day."),
+    "configuration_not_found": Wording(
+        "There is no such configuration", "`flywheel experiment show` lists the configurations of an experiment."
+    ),
+    "configuration_unusable": Wording(
+        "The configuration cannot be deployed as it was measured", "The message says why."
+    ),
     "image_not_found": Wording("The image is not there", "Push it first: `flywheel push`."),
     "prompt_not_found": Wording(
         "The prompt is not there", "Name a prompt and version that Langfuse has: `flywheel gate start --prompt`."
