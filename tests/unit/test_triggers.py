@@ -6,7 +6,7 @@ import pytest
 
 from flywheel.errors import InvalidRequestError
 from flywheel.triggers import GateTrigger, parse_trigger
-from tests.fakes.world import REPOSITORY, URI
+from tests.fakes.world import DIGEST, REPOSITORY, URI
 
 
 def event(kind: str, **detail: Any) -> dict[str, Any]:
@@ -88,6 +88,7 @@ def test_what_an_experiment_chose_is_a_change_like_a_push_and_needs_no_image() -
     assert (trigger.source, trigger.reference, trigger.tag, trigger.promote) == ("experiment", "", None, True)
     assert trigger.experiment is not None
     assert (trigger.experiment.id, trigger.experiment.configuration) == ("x-20261125t090000-0123abcd", "c05")
+    assert parsed(chosen(image=DIGEST)).reference == DIGEST
     assert parsed(chosen(promote=False)).promote is False
     assert parsed(chosen(dataset="another")).promote is False
 
@@ -103,8 +104,9 @@ def test_what_an_experiment_chose_is_a_change_like_a_push_and_needs_no_image() -
         ({"id": "x-20261125t090000-0123abcd", "configuration": 5}, {}, "experiment.configuration"),
         ({"id": "x-20261125t090000-0123abcd"}, {}, "experiment.configuration"),
         ("x-20261125t090000-0123abcd", {}, "experiment"),
-        (None, {"image": f"{URI}:v1"}, "either image or experiment"),
-        (None, {"prompt": {"name": "docs", "version": 3}}, "another configuration"),
+        (None, {"image": f"{URI}:v1"}, "no image but a digest"),
+        (None, {"image": "production"}, "no image but a digest"),
+        (None, {"prompt": {"name": "docs", "version": 3}}, "no prompt"),
     ],
 )
 def test_a_choice_that_cannot_be_meant_is_refused_by_name(experiment: Any, detail: dict[str, Any], why: str) -> None:
@@ -115,5 +117,5 @@ def test_a_choice_that_cannot_be_meant_is_refused_by_name(experiment: Any, detai
 
 
 def test_a_request_for_neither_image_nor_experiment_is_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="either image or experiment"):
+    with pytest.raises(InvalidRequestError, match="neither is there"):
         parse_trigger(event("GateRequested", request_id="r-1"), REPOSITORY)

@@ -63,10 +63,13 @@ class _GateRequestedDetail(_Wire):
 
     @model_validator(mode="after")
     def _one_subject(self) -> Self:
-        if (self.image is None) == (self.experiment is None):
-            raise ValueError("either image or experiment says what is to be judged")
-        if self.experiment is not None and self.prompt is not None:
-            raise ValueError("prompt would make another configuration of the experiment's than was measured")
+        if self.experiment is None:
+            if self.image is None:
+                raise ValueError("image or experiment says what is to be judged; neither is there")
+        elif self.prompt is not None or (self.image is not None and not DIGEST.fullmatch(self.image)):
+            raise ValueError(
+                "an experiment's configuration has its prompt and its image: no prompt, no image but a digest"
+            )
         return self
 
 
@@ -96,7 +99,8 @@ class _Event[D](_Wire):
 class GateTrigger(_Wire):
     """What a gate was asked for, whichever event asked. `reference`: `production`, a tag or a digest.
 
-    `experiment`: a configuration of an experiment instead; `reference` is empty then, as the image is its own.
+    `experiment`: a configuration of an experiment, whose image is its own; `reference` is that one's digest then, or
+    empty.
     `baseline`: so many trials of every item are wanted as stored outputs; such a gate promotes nothing. `dataset`: not
     the environment's own golden dataset but this one; None is its own.
     """

@@ -21,7 +21,8 @@ LARGE = replace(SMALL, model_id="model-large", parameters=(("system_prompt", "In
 
 
 def event(configuration: str = "c02", experiment: str = EXPERIMENT, **detail: Any) -> dict[str, Any]:
-    return requested_event(image=None, experiment={"id": experiment, "configuration": configuration}, **detail)
+    named = {"id": experiment, "configuration": configuration}
+    return requested_event(**{"image": DIGEST, "experiment": named, "reason": "experiment", **detail})
 
 
 def measured(*candidates: Candidate) -> World:
@@ -62,7 +63,7 @@ def test_the_candidate_is_the_one_that_was_measured_whatever_the_settings_say_no
     world = measured(SMALL, LARGE)
     world.settings.texts["agent"] = '{"model_id": "another.model", "parameters": {"temperature": 1}}'
 
-    plan = world.evidence.plan(world.plan(event()))
+    plan = world.evidence.plan(world.plan(event(image=None)))
 
     assert plan.arms[0].candidate == LARGE
     assert plan.arms[0].candidate.candidate_id == LARGE.candidate_id
@@ -127,11 +128,12 @@ def test_a_system_prompt_that_no_runtime_holds_is_refused_with_the_way_out() -> 
     assert "keep it as a prompt in Langfuse" in message
 
 
-def test_an_image_that_is_gone_or_of_another_repository_is_refused() -> None:
+def test_an_image_that_is_gone_or_another_one_is_refused() -> None:
     gone = replace(LARGE, image_digest="sha256:" + "e" * 64)
     elsewhere = replace(LARGE, repository_uri="111111111111.dkr.ecr.us-east-1.amazonaws.com/other")
 
     assert refusal(measured(SMALL, gone), event())[0] == "image_not_found"
+    assert refusal(measured(SMALL, LARGE), event(image=OTHER_DIGEST))[0] == "configuration_unusable"
     assert refusal(measured(SMALL, elsewhere), event())[0] == "configuration_unusable"
 
 
