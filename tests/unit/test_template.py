@@ -165,11 +165,12 @@ def test_every_asynchronous_edge_has_a_dead_letter_queue(
     assert {n for n, f in functions.items() if "EventInvokeConfig" in f} == by_event
     machines = [r["Properties"] for r in template["Resources"].values() if r["Type"].endswith("::StateMachine")]
     edges = [e["Properties"] for machine in machines for e in machine["Events"].values()]
-    edges += [template["Resources"]["NightlyGateRule"]["Properties"]["Target"]]
+    nightly = ("NightlyGateRule", "NightlyExperimentRule")
+    edges += [template["Resources"][name]["Properties"]["Target"] for name in nightly]
     edges += template["Resources"]["GateStoppedRule"]["Properties"]["Targets"]
     edges += template["Resources"]["SampleOnDemandRule"]["Properties"]["Targets"]
     edges += [e["Properties"] for f in functions.values() for e in f.get("Events", {}).values()]
-    assert len(edges) == 14
+    assert len(edges) == 15
     for edge in edges:
         assert edge["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
         assert edge["RetryPolicy"]["MaximumRetryAttempts"] >= 3
