@@ -144,7 +144,7 @@ class World:
     def __post_init__(self) -> None:
         self.runtimes = InMemoryRuntimes(self.clock)
         self.evidence = GateEvidence(self.objects)
-        self.experiments = ExperimentEvidence(self.objects)
+        self.experiment_evidence = ExperimentEvidence(self.objects)
         self.baselines = Baselines(self.objects)
 
     @property
@@ -158,7 +158,7 @@ class World:
             prompts=self.prompts,
             parameters=self.settings,
             evidence=self.evidence,
-            experiments=self.experiments,
+            experiments=self.experiment_evidence,
             baselines=self.baselines,
             clock=self.clock,
         )

@@ -26,8 +26,7 @@ def measured_configuration(chosen: ChosenConfiguration, evidence: ExperimentEvid
         )
     found = next((one for one in plan.configurations if one.configuration_id == chosen.configuration), None)
     if found is None:
-        raise RefusedError(
-            "configuration_not_found",
-            f"experiment {chosen.id} has no configuration {chosen.configuration}, but {len(plan.configurations)} others",
-        )
+        others = f"but {len(plan.configurations)} others"
+        message = f"experiment {chosen.id} has no configuration {chosen.configuration}, {others}"
+        raise RefusedError("configuration_not_found", message)
     return found

@@ -46,7 +46,7 @@ def measured(*candidates: Candidate) -> World:
         items=golden_items(),
         judge=judge_spec("judge.model-1", GatePolicy().choice_scores),
     )
-    world.experiments.write_plan(plan)
+    world.experiment_evidence.write_plan(plan)
     return world
 
 
