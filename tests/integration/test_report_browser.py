@@ -9,15 +9,22 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from flywheel.domain.traffic_report import TrafficReport, build_report
 from flywheel.report import render_html
+from flywheel.report.experiment_page import render_experiment
 from flywheel.report.traffic_page import render_traffic
 from tests import report_samples
 from tests.browser import FLAGS, find_chromium
+from tests.experiment_reports import CONSTRAINED, experiment, hostile
 from tests.unit.domain.test_traffic_report import FACTS, part, turn
 
 pytestmark = pytest.mark.browser
 
 PHONE, DESK = (390, 844), (1280, 900)
 NAMES = sorted(report_samples.SAMPLES)
+EXPERIMENTS = {
+    "experiment_2": lambda: experiment(2, 1, 1),
+    "experiment_32": lambda: experiment(4, 2, 4, items=24, trials=2, constraints=CONSTRAINED),
+    "experiment_hostile": hostile,
+}
 
 
 def traffic_report() -> TrafficReport:
@@ -52,6 +59,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, sample in report_samples.SAMPLES.items():
         (folder / f"{name}.html").write_text(render_html(sample()), "utf-8")
     (folder / "traffic.html").write_text(render_traffic(traffic_report()), "utf-8")
+    for name, made in EXPERIMENTS.items():
+        (folder / f"{name}.html").write_text(render_experiment(made().report()), "utf-8")
     return folder
 
 
@@ -93,7 +102,7 @@ def open_page(browser: Browser, pages: Path) -> Iterator[OpenPage]:
         page.close()
 
 
-@pytest.mark.parametrize("name", [*NAMES, "traffic"])
+@pytest.mark.parametrize("name", [*NAMES, "traffic", *EXPERIMENTS])
 def test_the_page_asks_for_nothing_and_complains_about_nothing(open_page: OpenPage, name: str) -> None:
     opened = open_page(name)
     opened.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
@@ -102,7 +111,7 @@ def test_the_page_asks_for_nothing_and_complains_about_nothing(open_page: OpenPa
     assert opened.complaints == []
 
 
-@pytest.mark.parametrize("name", [*NAMES, "traffic"])
+@pytest.mark.parametrize("name", [*NAMES, "traffic", *EXPERIMENTS])
 def test_the_page_is_never_wider_than_the_screen(open_page: OpenPage, name: str) -> None:
     opened = open_page(name, PHONE)
     opened.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
@@ -163,7 +172,7 @@ def test_the_print_shows_what_is_folded(open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize("size", [PHONE, DESK])
-@pytest.mark.parametrize("name", ["passing", "undecided", "broken_slice", "first_gate", "one_look"])
+@pytest.mark.parametrize("name", ["passing", "undecided", "broken_slice", "first_gate", "one_look", *EXPERIMENTS])
 def test_texts_of_a_plot_stay_on_its_card_and_off_each_other(
     open_page: OpenPage, name: str, size: tuple[int, int]
 ) -> None:

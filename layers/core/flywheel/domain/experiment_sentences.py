@@ -48,7 +48,7 @@ class Sentences:
         who = f"{picked} ({self._labels[picked]})"
         tolerance = _tolerance(first, self._file.tolerance)
         if len(pool) == 1:
-            return f"{who}: the only one {self._alone(picked, remaining)}, {self._state(first, picked)}."
+            return f"{who}: {self._alone(picked, remaining)}, {self._state(first, picked)}."
         if value_of(first, figures[picked]) == value_of(first, figures[best]):
             holds = within(self._file, first, value_of(first, figures[best]))
             near = sum(holds(found) for found in figures.values())
@@ -130,10 +130,10 @@ class Sentences:
     def _alone(self, picked: str, remaining: Collection[str]) -> str:
         going = sum(name in remaining for name in self._scored)
         if picked not in remaining:
-            return "that keeps the constraints"
+            return "the only one that keeps the constraints"
         if going == 1:
-            return "that the search did not stop"
-        return f"of the {going} that the search did not stop that keeps the constraints"
+            return "the only one that the search did not stop"
+        return f"of the {going} that the search did not stop the only one that keeps the constraints"
 
     def _among(self, picked: str, near: Sequence[str]) -> str:
         """`, and the cheapest`, when a later objective is what told it from its neighbours."""

@@ -1,9 +1,13 @@
 """Report of an experiment -> one HTML file that needs nothing else: no script, no font, no picture, no request."""
 
-from flywheel.domain.experiment_sentences import broken_text
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flywheel.domain.experiment_sentences import broken_text, limit_text
 from flywheel.domain.golden_item import SLICES
 from flywheel.domain.item_intervals import Figure
-from flywheel.report.experiment_model import ConfigurationRow, ExperimentReport
+from flywheel.report import experiment_plots as plots
+from flywheel.report.experiment_model import ConfigurationRow, ExperimentReport, RungRow
 from flywheel.report.plots import NOTHING
 from flywheel.report.render import page_environment
 from flywheel.report.words import MINUS
@@ -21,6 +25,7 @@ _STATES = {
 
 def render_experiment(report: ExperimentReport) -> str:
     """The page for people; every text from outside is escaped, and the page forbids itself to load or run anything."""
+    rungs = [rung for rung in report.rungs if rung.assigned]
     present = {one.slice for row in report.configurations for one in row.slices}
     return (
         page_environment()
@@ -34,6 +39,18 @@ def render_experiment(report: ExperimentReport) -> str:
             hundredths=hundredths,
             difference=difference,
             broken=broken,
+            limit_text=limit_text,
+            cost_plot=plots.cost_plot(report),
+            latency_plot=plots.latency_plot(report),
+            effects_plot=plots.effects_plot(report.effects),
+            rungs=rungs,
+            halving=halving_rows(report, rungs),
+            most_trials=max((trials for rung in rungs for trials in rung.assigned.values()), default=1),
+            pareto_width=plots.WIDTH,
+            pareto_height=plots.HEIGHT,
+            pareto_left=plots.LEFT,
+            pareto_right=plots.RIGHT,
+            pareto_bottom=plots.BOTTOM,
         )
     )
 
@@ -72,3 +89,29 @@ def _title(report: ExperimentReport) -> str:
         "refused": "Refused",
         "broken": "Broken",
     }[report.outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class HalvingRow:
+    """`trials` by rung, None: it was out. `going`: it was not stopped; `ended` says how it ended, in words."""
+
+    name: str
+    trials: tuple[int | None, ...]
+    going: bool
+    ended: str
+
+
+def halving_rows(report: ExperimentReport, rungs: Sequence[RungRow]) -> list[HalvingRow]:
+    """Who went farthest first."""
+    stopped = {one.configuration_id: one for one in report.stopped}
+    rows = []
+    for row in report.configurations:
+        name, out = row.configuration_id, stopped.get(row.configuration_id)
+        ended = _STATES[row.state]
+        if out is not None:
+            ended = f"\N{MULTIPLICATION X} {out.code.replace('_', ' ')}" + (
+                f" in rung {out.rung}: " if out.rung else ": "
+            )
+            ended += out.message
+        rows.append(HalvingRow(name, tuple(rung.assigned.get(name) for rung in rungs), out is None, ended))
+    return sorted(rows, key=lambda row: (not row.going, -sum(t is not None for t in row.trials)))
