@@ -55,7 +55,7 @@ class Sample:
         options: dict[str, Any] = {"outcome": "completed", "reasons": (), "ended": NOON + timedelta(minutes=14)}
         options |= self.options
         unfinished = "" if options["outcome"] == "completed" else f"the experiment was {options['outcome']}"
-        analysis = analyse(self.plan, self.records, self.remaining, unfinished)
+        analysis = analyse(self.plan, self.records, self.remaining, unfinished=unfinished)
         return build_experiment_report(self.plan, self.row, analysis, self.rungs, **options)
 
 

@@ -100,7 +100,7 @@ def test_a_completed_experiment_has_a_record_a_report_an_event_and_a_letter() ->
     assert kind == "ExperimentCompleted"
     assert detail["recommended"] == row.recommended
     assert detail["invocations"] == report.spent.invocations > 0
-    assert detail["grid_invocations"] == 4 * 12 * 2
+    assert detail["grid_invocations"] == 4 * 10 * 2
     ((subject, text),) = setting.letters.letters
     assert subject == "[dev] experiment completed: models-and-prompts"
     assert report.sentence in text

@@ -9,6 +9,9 @@ from flywheel.domain.late_scores import LateState, dump_late, load_late
 from flywheel.errors import NotFoundError
 from flywheel.ports import ObjectStore
 
+# What the search calls a configuration whose runtime or results could not be had.
+FAILED_TO_DEPLOY = "failed_to_deploy"
+
 
 def file_key(name: str) -> str:
     """Key of an experiment's file: by the name it was saved under, or by the hash of its content."""

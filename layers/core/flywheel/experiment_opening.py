@@ -4,16 +4,25 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flywheel.domain.experiment import FILE_NAME, experiment_id
+from flywheel.domain.experiment import experiment_id
+from flywheel.errors import InvalidRequestError
+from flywheel.experiment_triggers import parse_experiment_trigger
 from flywheel.ports import ExperimentRow
 
 UNREADABLE = "unreadable"
-_TRIGGERS = {"ExperimentRequested": "cli", "ExperimentTriggered": "remote-experiment"}
 _LONGEST_ID = 1000
 
 
 def opened_unplanned_experiment(event: Mapping[str, Any], execution_arn: str, now: datetime) -> ExperimentRow:
     """The record that the event would have had; what cannot be read of it is taken from the execution."""
+    try:
+        trigger = parse_experiment_trigger(event)
+    except InvalidRequestError:
+        return _unreadable(event, execution_arn, now)
+    return ExperimentRow(trigger.experiment_id, execution_arn, trigger.file, trigger.source, now)
+
+
+def _unreadable(event: Mapping[str, Any], execution_arn: str, now: datetime) -> ExperimentRow:
     detail = event.get("detail")
     detail = detail if isinstance(detail, Mapping) else {}
     request = next(
@@ -24,15 +33,8 @@ def opened_unplanned_experiment(event: Mapping[str, Any], execution_arn: str, no
         ),
         execution_arn,
     )
-    name = detail.get("file", detail.get("experiment"))
-    reason = detail.get("reason")
-    return ExperimentRow(
-        experiment_id=experiment_id(_time(event.get("time")) or now, request),
-        execution_arn=execution_arn,
-        name=name if isinstance(name, str) and FILE_NAME.fullmatch(name) else UNREADABLE,
-        trigger=reason if reason in ("cli", "nightly") else _TRIGGERS.get(str(event.get("detail-type")), UNREADABLE),
-        started=now,
-    )
+    stamp = experiment_id(_time(event.get("time")) or now, request)
+    return ExperimentRow(stamp, execution_arn, UNREADABLE, UNREADABLE, now)
 
 
 def _time(text: Any) -> datetime | None:

@@ -14,7 +14,7 @@ from flywheel.events import Failure
 from flywheel.evidence import GateEvidence
 from flywheel.experiment_announcing import ExperimentAnnouncer
 from flywheel.experiment_events import ReportExperimentReply
-from flywheel.experiment_evidence import ExperimentEvidence, Rung
+from flywheel.experiment_evidence import FAILED_TO_DEPLOY, ExperimentEvidence, Rung
 from flywheel.experiment_late import LateScoring
 from flywheel.experiment_opening import opened_unplanned_experiment
 from flywheel.failure_words import failure_words
@@ -154,7 +154,13 @@ class ExperimentReporter:
         analysis = None
         try:
             records, missing = self._records(plan)
-            analysis = analyse(plan, records, _remaining(plan, ending.rungs), _unfinished(ending))
+            analysis = analyse(
+                plan,
+                records,
+                _remaining(plan, ending.rungs),
+                unfinished=_unfinished(ending),
+                failed=_failed(plan, row, ending.rungs),
+            )
             data, page = self._render(plan, row, analysis, replace(ending, missing_results=missing))
             return analysis, self._evidence.write_report(plan.experiment_id, data, page), ()
         except TransientError:
@@ -201,6 +207,15 @@ def _figures(plan: ExperimentPlan | None, analysis: ExperimentAnalysis | None) -
 def _remaining(plan: ExperimentPlan, rungs: Sequence[Rung]) -> tuple[str, ...]:
     """Those that were not stopped by the last rung that was asked for."""
     return rungs[-1].remaining if rungs else tuple(c.configuration_id for c in plan.configurations)
+
+
+def _failed(plan: ExperimentPlan, row: ExperimentRow, rungs: Sequence[Rung]) -> set[str]:
+    """Those whose runtime or results could not be had."""
+    without = {name for name, runtime in row.runtimes.items() if runtime.failed}
+    found = {
+        str(one["configuration"]) for one in (rungs[-1].stopped if rungs else ()) if one["code"] == FAILED_TO_DEPLOY
+    }
+    return found | {c.configuration_id for c in plan.configurations if c.runtime in without}
 
 
 def _unfinished(ending: Ending) -> str:

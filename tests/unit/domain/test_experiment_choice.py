@@ -23,13 +23,16 @@ def chosen(
     tolerance: float = 0.02,
     constraints: Constraints | None = None,
     unfinished: str = "",
+    failed: tuple[str, ...] = (),
 ) -> Choice:
     file = ExperimentFile(
         "f", DIMENSIONS, objectives=objectives, tolerance=tolerance, constraints=constraints or Constraints()
     )
     going = tuple(records) if remaining is None else tuple(remaining)
     measures = measure(ITEMS, "correctness", records, going)
-    return choose(file, [configuration(name) for name in records], measures, going, unfinished)
+    return choose(
+        file, [configuration(name) for name in records], measures, going, unfinished=unfinished, failed=failed
+    )
 
 
 GOOD, NEAR, POOR = [1.0] * 12, [1.0] * 11 + [0.88], [0.5] * 12
@@ -130,6 +133,12 @@ def test_a_stopped_one_is_recommended_only_when_none_that_went_on_keeps_the_cons
     assert choice.recommended == "c02"
     assert choice.sentence.startswith("c02 (c02): the only one that keeps the constraints")
     assert "It was stopped early, and its figures rest on 12 items" in choice.notes[0]
+
+
+def test_one_whose_runtime_went_away_is_not_recommended_for_what_it_answered_before() -> None:
+    records = {"c01": trials(GOOD, latency_ms=5000), "c02": trials(POOR)}
+    constraints = Constraints(latency_p95_ms=2000)
+    assert chosen(records, ("c01",), constraints=constraints, failed=("c02",)).recommended is None
 
 
 def test_one_left_is_called_that() -> None:

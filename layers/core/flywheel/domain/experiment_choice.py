@@ -35,17 +35,19 @@ def choose(
     configurations: Sequence[Configuration],
     measures: Measures,
     remaining: Collection[str],
+    *,
     unfinished: str = "",
+    failed: Collection[str] = (),
 ) -> Choice:
     """Recommend one of the configurations, or say why none is.
 
     `remaining`: those that the search did not stop. `unfinished`: why the experiment did not come to its end; then
-    nothing is recommended.
+    nothing is recommended. `failed`: those that could not go on answering, whatever they had answered until then.
     """
     figures = measures.figures
     scored = {c.configuration_id: f for c in configurations if (f := figures.get(c.configuration_id)) and f.quality}
     breaches = {name: breaches_of(file.constraints, found) for name, found in scored.items()}
-    keeping = [name for name in scored if not breaches[name]]
+    keeping = [name for name in scored if not breaches[name] and name not in failed]
     pool = [name for name in keeping if name in remaining] or keeping
     picked = _pick(file, {name: scored[name] for name in pool}) if pool and not unfinished else None
     labels = {c.configuration_id: short_label(c) for c in configurations}

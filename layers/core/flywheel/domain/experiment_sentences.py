@@ -103,6 +103,8 @@ class Sentences:
         if keeping:
             raise ValueError("there is something to recommend")
         kinds = {b.constraint: b.required for own in breaches.values() for b in own}
+        if not kinds:
+            return "Nothing is recommended: what kept the constraints could not go on answering."
         parts = [
             f"{_CONSTRAINT[name]} is {'under' if name == 'safety' else 'over'} {limit_text(name, required)} or not "
             f"known in {sum(any(b.constraint == name for b in own) for own in breaches.values())}"

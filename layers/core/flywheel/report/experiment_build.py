@@ -9,7 +9,7 @@ from flywheel.domain.experiment import Configuration, ExperimentPlan
 from flywheel.domain.experiment_analysis import ExperimentAnalysis
 from flywheel.domain.experiment_effects import SeparatingItem
 from flywheel.domain.late_scores import LateState, joined
-from flywheel.experiment_evidence import Rung
+from flywheel.experiment_evidence import FAILED_TO_DEPLOY, Rung
 from flywheel.ports import ExperimentOutcome, ExperimentRow
 from flywheel.report.build import iso
 from flywheel.report.experiment_model import (
@@ -116,9 +116,6 @@ def stopped_rows(plan: ExperimentPlan, row: ExperimentRow, rungs: Sequence[Rung]
             message = f"its runtime {configuration.runtime} could not be had: {shorten(runtime.failed, _TEXT)}"
             found.append(StoppedRow(configuration.configuration_id, 0, FAILED_TO_DEPLOY, message, {}))
     return tuple(found)
-
-
-FAILED_TO_DEPLOY = "failed_to_deploy"
 
 
 def _stopped(one: Mapping[str, Any]) -> StoppedRow:
