@@ -5,14 +5,15 @@ configurations differ as those of an agent may: expected figures are means over 
 """
 
 import math
-import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 from flywheel.domain.experiment import Configuration, ExperimentBudget
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.prices import TYPICAL_JUDGEMENT, TYPICAL_TRIAL, PriceTable, cost_usd
+from flywheel.domain.rungs import draw
 from flywheel.domain.search import (
     Measurement,
     Search,
@@ -155,9 +156,13 @@ def _invocations(settings: SearchSettings) -> tuple[int, tuple[RungEstimate, ...
 
 def _simulated(settings: SearchSettings, world: int) -> list[Counter[str]]:
     """Invocations of each configuration, rung by rung, of one search of an invented world."""
-    drawn = random.Random(f"{settings.seed} {world}")  # noqa: S311 - a simulation
-    quality = {name: drawn.gauss(_QUALITY, _QUALITY_SPREAD) for name in settings.configurations}
-    difficulty = {item_id: drawn.gauss(0, _DIFFICULTY_SPREAD) for item_id, _ in settings.items}
+
+    def drawn(*what: object) -> float:
+        return min(max(draw(settings.seed, "estimate", world, *what), 1e-9), 1 - 1e-9)
+
+    qualities, difficulties = NormalDist(_QUALITY, _QUALITY_SPREAD), NormalDist(0, _DIFFICULTY_SPREAD)
+    quality = {name: qualities.inv_cdf(drawn("quality", name)) for name in settings.configurations}
+    difficulty = {item_id: difficulties.inv_cdf(drawn("difficulty", item_id)) for item_id, _ in settings.items}
     search, measurements, rungs = Search(settings), list[Measurement](), list[Counter[str]]()
     for _ in range(_MOST_RUNGS):
         step = search.next(measurements)
@@ -165,6 +170,8 @@ def _simulated(settings: SearchSettings, world: int) -> list[Counter[str]]:
             break
         rungs.append(Counter(one.configuration for one in step.assignments))
         for one in step.assignments:
-            right = drawn.random() < quality[one.configuration] + difficulty[one.item_id]
+            right = (
+                drawn(one.configuration, one.item_id, one.trial) < quality[one.configuration] + difficulty[one.item_id]
+            )
             measurements.append(Measurement(one.configuration, one.item_id, one.trial, float(right)))
     return rungs
