@@ -13,7 +13,7 @@ LANGFUSE_PORT ?= 3000
 export UV_PYTHON_PREFERENCE := system
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup browser demo demo-loop test test-unit test-contract check format build local langfuse-stand-in bench bench-verdict clean
+.PHONY: help setup browser demo demo-loop demo-experiment test test-unit test-contract check format build local langfuse-stand-in bench bench-verdict clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ demo: setup ## push good and bad images through the gate, then let the loop go r
 
 demo-loop: setup ## the second half of the demo alone: users, samples, reviews, harvest, the next push
 	@exec $(RUN)/flywheel demo --part loop $(if $(KEEP),--keep)
+
+demo-experiment: setup ## search models, prompts and parameters on this machine; the winner goes through the gate (VERIFY=1: the full grid, too)
+	@exec $(RUN)/flywheel demo --part experiment $(if $(KEEP),--keep) $(if $(VERIFY),--verify)
 
 test: setup browser ## all tests: unit, integration, end to end
 	@mkdir -p build/test

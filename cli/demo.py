@@ -1,4 +1,4 @@
-"""`flywheel demo`: good and bad images are pushed on this machine, then the loop goes round; what came of it."""
+"""`flywheel demo`: images are pushed on this machine, the loop goes round, or an experiment is run; what came of it."""
 
 import json
 import signal
@@ -18,7 +18,9 @@ from cli.demo_pushes import FOLDER, Pushed
 from cli.problems import EXIT_ERROR, CommandError
 
 if TYPE_CHECKING:
+    from cli.demo_loop import Say
     from cli.session import Session
+    from local.stack import StackInfo
 
 GOLDEN = Path("dataset/golden.json")
 
@@ -33,6 +35,7 @@ class Part(StrEnum):
     ALL = "all"
     GATE = "gate"
     LOOP = "loop"
+    EXPERIMENT = "experiment"
 
 
 @dataclass(slots=True)
@@ -59,22 +62,34 @@ def demo(
         typer.Option(help=f"Push only these of {', '.join(PUSHES)} (may be repeated), and leave the loop out."),
     ] = None,
     part: Annotated[
-        Part, typer.Option(help="`gate`: pushes only; `loop`: users, reviews and what they teach the gate.")
+        Part,
+        typer.Option(
+            help="`gate`: pushes only; `loop`: users, reviews and what they teach the gate; `experiment`, which `all` "
+            "does not have: a search over models, prompts and parameters, and its winner through the gate."
+        ),
     ] = Part.ALL,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="With `--part experiment`: also the full grid, and the sample's own file."),
+    ] = False,
 ) -> None:
     """Start everything on this machine, push good and bad images, let the loop go round, show what came of it.
 
-    Writes build/demo/summary.json and a report of each gate. Ends everything again unless --keep. Exit code 0: every
-    push got a verdict, and the loop closed.
+    Writes build/demo/summary.json, or experiment.json for `--part experiment`, and a report of each gate. Ends everything
+    again unless --keep. Exit code 0: every push got a verdict, the loop closed, what was chosen is in production.
 
     Examples:
       flywheel demo
       flywheel demo --keep --only good --only regressed
       flywheel demo --part loop
+      flywheel demo --part experiment --verify
     """
     from local import stack  # noqa: PLC0415
 
     console = Console()
+    searches = part is Part.EXPERIMENT
+    if (searches and only) or (verify and not searches):
+        raise CommandError("--verify goes with --part experiment, --only does not")
     names = () if part is Part.LOOP and not only else tuple(only or PUSHES)
     if unknown := [name for name in names if name not in PUSHES]:
         raise CommandError(f"there is no image {unknown[0]!r} to push; there are: {', '.join(PUSHES)}")
@@ -82,7 +97,10 @@ def demo(
     for told in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(told, signal.default_int_handler)
     try:
-        _run(console, names, keep=keep, loop=part is not Part.GATE and not only)
+        if searches:
+            _search(console, keep=keep, verify=verify)
+        else:
+            _run(console, names, keep=keep, loop=part is not Part.GATE and not only)
     except KeyboardInterrupt:
         console.print("interrupted", style="yellow")
         raise typer.Exit(EXIT_ERROR) from None
@@ -93,26 +111,55 @@ def demo(
             stack.down()
 
 
-def _run(console: Console, names: Sequence[str], *, keep: bool, loop: bool) -> None:
-    from cli import demo_loop, demo_pushes, demo_view, setup_local  # noqa: PLC0415
-    from cli.session import Session  # noqa: PLC0415
-    from local import system  # noqa: PLC0415
-
-    started = time.monotonic()
-    summary = Summary()
-
+def _teller(console: Console, started: float) -> "Say":
     def say(text: str) -> None:
         console.print(f"[dim]{time.monotonic() - started:5.0f} s[/]  {escape(text)}", highlight=False, soft_wrap=True)
+
+    return say
+
+
+def _ready(say: "Say") -> "tuple[Session, StackInfo, Pushed | None]":
+    """Everything up, the dataset imported, an image in production; the push is the one that put it there, if any."""
+    from cli import demo_loop, demo_pushes, setup_local  # noqa: PLC0415
+    from cli.session import Session  # noqa: PLC0415
+    from local import system  # noqa: PLC0415
 
     say("starting AWS, AgentCore, Langfuse, a model and a docs server on this machine")
     info, _ = system.start(say)
     session = Session(info.stack, "local")
-    summary.langfuse = {"url": info.langfuse.url, "version": info.langfuse.version, "kind": info.langfuse.kind}
     setup_local.set_up(session, info, say)
     say(f"golden dataset: {_import_dataset(session)}")
     demo_loop.forget(session, say)
-    if session.releases.head().release is None:
-        summary.first = demo_pushes.push(session, FIRST, say)
+    first = demo_pushes.push(session, FIRST, say) if session.releases.head().release is None else None
+    return session, info, first
+
+
+def _langfuse(info: "StackInfo") -> dict[str, str]:
+    return {"url": info.langfuse.url, "version": info.langfuse.version, "kind": info.langfuse.kind}
+
+
+def _search(console: Console, *, keep: bool, verify: bool) -> None:
+    from cli import demo_experiment  # noqa: PLC0415
+
+    started = time.monotonic()
+    say = _teller(console, started)
+    session, info, _ = _ready(say)
+    out = demo_experiment.Experimented(langfuse=_langfuse(info))
+    demo_experiment.run(session, out, console, say, verify=verify)
+    out.runtimes_left = _runtimes_left(session)
+    out.seconds = round(time.monotonic() - started, 1)
+    out.write()
+    demo_experiment.show(console, out, keep=keep)
+    demo_experiment.check(out)
+
+
+def _run(console: Console, names: Sequence[str], *, keep: bool, loop: bool) -> None:
+    from cli import demo_loop, demo_pushes, demo_view  # noqa: PLC0415
+
+    started = time.monotonic()
+    say = _teller(console, started)
+    session, info, first = _ready(say)
+    summary = Summary(first=first, langfuse=_langfuse(info))
     for name in names:
         summary.pushes.append(demo_pushes.push(session, name, say))
         summary.write(FOLDER / "summary.json")
