@@ -75,7 +75,7 @@ def demo(
 ) -> None:
     """Start everything on this machine, push good and bad images, let the loop go round, show what came of it.
 
-    Writes build/demo/summary.json, or experiment.json for `--part experiment`, and a report of each gate. Ends everything
+    Writes build/demo/summary.json, or experiment.json for `--part experiment`, and reports. Ends everything
     again unless --keep. Exit code 0: every push got a verdict, the loop closed, what was chosen is in production.
 
     Examples:
