@@ -43,7 +43,7 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """What the gate made of it. `measured` and `released`: ids of the candidate that was chosen, and of production's."""
+    """What the gate made of it. `measured`, `released`: ids of the candidate that was chosen, and of production's."""
 
     gate_id: str
     verdict: str
