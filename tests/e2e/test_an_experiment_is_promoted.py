@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+
 from flywheel.adapters.dynamodb_experiments import DynamoDbExperiments
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.domain.experiment_file import parse_experiment

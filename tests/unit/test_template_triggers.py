@@ -61,3 +61,19 @@ def test_the_nightly_experiment_is_off_unless_a_file_is_named(template: dict[str
     }
     named = {"Fn::Not": [{"Fn::Equals": [{"Ref": "NightlyExperiment"}, ""]}]}
     assert template["Conditions"]["HasNightlyExperiment"] == named
+
+
+def test_the_button_starts_a_gate_or_a_named_experiment_and_never_both(template: dict[str, Any]) -> None:
+    """Whether `experiment` is there is all that tells the two rules apart."""
+
+    def pattern(machine: str, event: str) -> dict[str, Any]:
+        found: dict[str, Any] = template["Resources"][machine]["Properties"]["Events"][event]["Properties"]["Pattern"]
+        return found
+
+    gate, experiment = (
+        pattern("GateStateMachine", "ExperimentTriggered"),
+        pattern("ExperimentStateMachine", "ExperimentNamed"),
+    )
+    assert gate.pop("detail") == {"payload": {"experiment": [{"exists": False}]}}
+    assert experiment.pop("detail") == {"payload": {"experiment": [{"exists": True}]}}
+    assert gate == experiment == {"source": ["flywheel"], "detail-type": ["ExperimentTriggered"]}
