@@ -143,7 +143,10 @@ def _search(console: Console, *, keep: bool, verify: bool) -> None:
 
     started = time.monotonic()
     say = _teller(console, started)
-    session, info, _ = _ready(say)
+    session, info, first = _ready(say)
+    if first is not None and not first.promoted:
+        said = "; ".join(reason["message"] for reason in first.reasons[:2])
+        raise CommandError(f"nothing is in production that could be searched: {first.verdict} ({said})")
     out = demo_experiment.Experimented(langfuse=_langfuse(info))
     demo_experiment.run(session, out, console, say, verify=verify)
     out.runtimes_left = _runtimes_left(session)
