@@ -3,8 +3,9 @@
     python -m tests.bench.redaction [--set mended|held-out] [--json]
 
 A label is found when a find covers it whole, and a find is right when it lies on a label, whatever its kind: what is
-replaced does not leave. The texts are ours: the figures say what the patterns do on such texts, not on yours. On one set
-the patterns were mended; the other one was written without a look at them and kept from them, so believe that one. The
+replaced does not leave. The texts are ours: the figures say what the patterns do on such texts, not on yours. On one
+set the patterns were mended; the other one was written without a look at them (what it showed at first sight is in
+docs/architecture.md; it has been seen since). The
 intervals (Wilson, 95 %) say how much so few texts can tell.
 """
 

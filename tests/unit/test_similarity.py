@@ -1,33 +1,25 @@
-"""Near-duplicates: on the labelled pairs no two different questions are one, and most paraphrases are."""
-
-from pathlib import Path
+"""Near-duplicates: on the labelled pairs hardly two different questions are one, and many paraphrases are."""
 
 import pytest
 
-from flywheel.domain.harvest_settings import load_default_harvest
 from flywheel.similarity import WordLikeness
-
-PAIRS = [
-    tuple(line.split("\t"))
-    for line in (Path(__file__).parents[1] / "data" / "near_duplicates.txt").read_text("utf-8").splitlines()
-    if not line.startswith("#")
-]
+from tests.bench.near_duplicates import SETS, labelled_pairs, linked
 
 
-def linked(kind: str) -> list[bool]:
-    least = load_default_harvest().similarity
-    return [WordLikeness().questions(one, [two])[0] >= least for said, one, two in PAIRS if said == kind]
+def test_of_the_pairs_that_chose_the_threshold_no_different_questions_are_linked_and_most_paraphrases_are() -> None:
+    pairs = labelled_pairs(SETS["mended"])
+    assert sum(not pair.same for pair in pairs) >= 18
+    assert sum(pair.same for pair in pairs) >= 14
+    assert linked(pairs, same=False).value == 0
+    assert linked(pairs, same=True).value >= 0.8
 
 
-def test_different_questions_are_never_linked() -> None:
-    assert len(linked("other")) >= 18
-    assert not any(linked("other"))
-
-
-def test_most_paraphrases_are_linked() -> None:
-    found = linked("same")
-    assert len(found) >= 14
-    assert sum(found) / len(found) >= 0.8
+def test_of_the_pairs_that_were_kept_from_it_few_different_questions_are_linked() -> None:
+    pairs = labelled_pairs(SETS["held-out"])
+    assert sum(not pair.same for pair in pairs) >= 30
+    assert sum(pair.same for pair in pairs) >= 30
+    assert linked(pairs, same=False).value <= 0.15
+    assert linked(pairs, same=True).value >= 0.4
 
 
 @pytest.mark.parametrize(

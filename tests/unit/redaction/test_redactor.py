@@ -4,29 +4,57 @@ import pytest
 
 from flywheel.domain.redaction import Found
 from flywheel.redaction import PatternRedactor, find_all
-from tests.bench.redaction import labelled_texts, measure
+from tests.bench.redaction import SETS, Figures, labelled_texts, measure
 
-# Below what is measured today (`python -m tests.bench.redaction`), so that one more hard text does not fail the build.
-FLOORS = {"KEY": 0.95, "EMAIL": 0.95, "IBAN": 0.95, "CARD": 0.95, "IP": 0.95, "ADDRESS": 0.9, "PHONE": 0.9}
+# Below what is measured today (`python -m tests.bench.redaction`), so that one more hard text does not fail the build:
+# least recall on the set on which the patterns were mended, and on the one that was kept from them.
+FLOORS = {
+    "KEY": (0.95, 0.85),
+    "EMAIL": (0.95, 0.9),
+    "IBAN": (0.95, 0.9),
+    "CARD": (0.95, 0.9),
+    "IP": (0.95, 0.9),
+    "ADDRESS": (0.9, 0.85),
+    "PHONE": (0.9, 0.9),
+}
+LEAST_PRECISION = {"mended": 0.95, "held-out": 0.85}
 
 
 @pytest.fixture(scope="module")
-def figures() -> dict[str, tuple[float, float, int]]:
-    return {kind: (f.recall, f.precision, f.labels) for kind, f in measure().items()}
+def mended() -> dict[str, Figures]:
+    return measure(labelled_texts(SETS["mended"]))
+
+
+@pytest.fixture(scope="module")
+def held_out() -> dict[str, Figures]:
+    return measure(labelled_texts(SETS["held-out"]))
 
 
 @pytest.mark.parametrize("kind", FLOORS)
-def test_recall_and_precision_are_above_their_floors(kind: str, figures: dict[str, tuple[float, float, int]]) -> None:
-    recall, precision, labels = figures[kind]
-    assert labels >= 10
-    assert recall >= FLOORS[kind]
-    assert precision >= 0.95
+def test_recall_and_precision_are_above_their_floors(kind: str, mended: dict[str, Figures]) -> None:
+    figures = mended[kind]
+    assert figures.labels >= 10
+    assert figures.recall.value >= FLOORS[kind][0]
+    assert figures.precision.value >= LEAST_PRECISION["mended"]
 
 
-def test_a_third_of_the_texts_have_nothing_to_be_found_and_there_are_many_languages() -> None:
-    texts = labelled_texts()
+@pytest.mark.parametrize("kind", FLOORS)
+def test_so_they_are_on_texts_that_were_kept_from_the_patterns(kind: str, held_out: dict[str, Figures]) -> None:
+    figures = held_out[kind]
+    assert figures.labels >= 25
+    assert figures.recall.value >= FLOORS[kind][1]
+    assert figures.precision.value >= LEAST_PRECISION["held-out"]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_fourth_of_the_texts_have_nothing_to_be_found_and_there_are_many_languages(name: str) -> None:
+    texts = labelled_texts(SETS[name])
     assert sum(not text.labels for text in texts) >= len(texts) / 4
     assert len({text.language for text in texts}) >= 7
+
+
+def test_a_text_of_several_lines_is_read_as_such() -> None:
+    assert any("\n" in text.text for text in labelled_texts(SETS["held-out"]))
 
 
 def test_the_same_thing_has_one_placeholder_in_all_texts_of_an_item() -> None:
@@ -46,7 +74,7 @@ def test_a_placeholder_that_somebody_typed_is_nobody_elses() -> None:
 
 
 def test_redacting_twice_changes_nothing() -> None:
-    once = PatternRedactor().redact([text.text for text in labelled_texts()]).texts
+    once = PatternRedactor().redact([text.text for text in labelled_texts(SETS["mended"])]).texts
     assert PatternRedactor().redact(once).texts == once
 
 
@@ -61,7 +89,20 @@ def test_names_are_found_by_who_can_find_them_only() -> None:
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
-    "hostile", ["a" * 10_000, "1 " * 5_000, "a@" * 5_000, "A1 " * 3_000, ":" * 9_000, "9-" * 5_000, "Ab " * 3_000]
+    "hostile",
+    [
+        "a" * 10_000,
+        "1 " * 5_000,
+        "a@" * 5_000,
+        "A1 " * 3_000,
+        ":" * 9_000,
+        "9-" * 5_000,
+        "Ab " * 3_000,
+        "a dot " * 1_700,
+        "password " * 1_200,
+        "Rue de la " * 1_000,
+        "1/2 Ab\n" * 1_400,
+    ],
 )
 def test_a_hostile_text_takes_no_time(hostile: str) -> None:
     find_all(hostile)

@@ -14,22 +14,28 @@ _REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "CH", "AT", "IN", "BR", "J
 _FEWEST_DIGITS = 8
 _IPV4_VERSION = 4
 _FEWEST_IPV6_CHARACTERS = 4
-_CARD = re.compile(r"(?<![\w.+-])(?:\d[ -]?){12,18}\d(?![\w-]|\.\d)")
+_CARD = re.compile(r"(?<![\w.+-])(?:(?:\d[ -]?){12,18}\d|\d{4}(?:\.\d{4}){3})(?![\w-]|\.\d)")
 # The first digits of the schemes in use; a Luhn number of another kind (IMEI, tracking number) is no card.
-_CARD_SCHEME = re.compile(r"(?:4|5[1-5]|2[2-7]|3[47]|3[068]|6(?:011|5|4[4-9]|2)|35)")
+_CARD_SCHEME = re.compile(r"(?:4|5[0-8]|2[2-7]|3[47]|3[068]|6(?:011|5|4[4-9]|2|304|7)|35)")
 _DEVICE_BEFORE = re.compile(r"\b(?:imei|iccid|meid)\W*$", re.IGNORECASE)  # they have the check digit of cards
-_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}(?!\w)", re.IGNORECASE)
+_IBAN = re.compile(r"(?:(?<!\w)|(?<=\bIBAN))[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}(?!\w)", re.IGNORECASE)
 _IPV4 = re.compile(r"(?<![A-Za-z0-9_.-])\d{1,3}(?:\.\d{1,3}){3}(?![A-Za-z0-9_-]|\.\d)")
 _IPV6 = re.compile(
-    r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{1,4}|\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])", re.IGNORECASE
+    r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{1,4})?(?![\w:])", re.IGNORECASE
 )
-# "version 1.2.3.4" is no address.
-_VERSION_BEFORE = re.compile(r"(?:\bv|\bversions?|\brelease|\bsdk|\bbuild|\u7248\u672c)[\s:=]*$", re.IGNORECASE)
+# "version 1.2.3.4" and "clickhouse 24.1.2.3" are no addresses.
+_VERSION_BEFORE = re.compile(
+    r"(?:\bv|\bvers(?:ions?|i\u00f3n|ione|ie|\u00e3o|ao)|\bwersj\w|\brelease|\bsdk|\bbuild|\u7248\u672c"
+    r"|\bsections?|\b\u00a7|\bkapitel|\bchapter|\bclickhouse|\bpostgres\w*|\bredis|\bnginx|\bnode|\bpython|\blangfuse"
+    r"|\b(?:upgrad\w+|updat\w+|migrat\w+)\s+(?:from|to)(?:\s+\d+(?:\.\d+){1,3}\s+to)?)[\s:=]*$",
+    re.IGNORECASE,
+)
+_MASK = re.compile(r"255\.|0\.0\.")
 _DATE_OR_TIME = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{1,2}:\d{2}")
 # What stands before a number that is not a phone's, whatever plan it fits.
 _NO_PHONE_BEFORE = re.compile(
     r"(?:\bid|\bids|\border|\bno|\bnumber|\bticket|\bissue|\binvoice|\bport|\bversion|\btimestamp|\bts|\bepoch|\btokens?"
-    r"|\bseed|\brows?|\bnr|\bRechnung|\bBestellung|\bcommande|\bpedido|#)[\s:=#.]*$",
+    r"|\bseed|\brows?|\bnr|\bRechnung|\bBestellung|\bcommande|\bpedido|\bordine|\bzam\u00f3wienie|#)[\s:=#.]*$",
     re.IGNORECASE,
 )
 _PHONE_BEFORE = re.compile(
@@ -43,8 +49,10 @@ _BEFORE = 40
 def find_phones(text: str) -> Iterator[Found]:
     """International numbers anywhere; national ones when they are written as such, or a word before says so."""
     seen: set[tuple[int, int]] = set()
-    for region in _REGIONS:
-        for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID):
+    for region in (None, *_REGIONS):
+        # With a country code a length that the plan allows is enough: who writes one means one.
+        leniency = phonenumbers.Leniency.VALID if region else phonenumbers.Leniency.POSSIBLE
+        for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=leniency):
             span = match.start, match.end
             if span not in seen and _is_phone(text, match.start, match.end, match.raw_string):
                 seen.add(span)
@@ -99,5 +107,6 @@ def find_ips(text: str) -> Iterator[Found]:
             continue
         before = text[max(0, match.start() - _BEFORE) : match.start()]
         is_version = address.version == _IPV4_VERSION and bool(_VERSION_BEFORE.search(before))
-        if not (address.is_loopback or address.is_unspecified or is_version):
+        is_mask = address.version == _IPV4_VERSION and bool(_MASK.match(value))
+        if not (address.is_loopback or address.is_unspecified or is_version or is_mask):
             yield Found("IP", match.start(), match.end())
