@@ -142,13 +142,14 @@ def styled(word: str) -> str:
 
 def gates_table(rows: list[GateRow]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("gate", "image", "verdict", "live", "took", "first reason"):
+    for name in ("gate", "asked by", "image", "verdict", "live", "took", "first reason"):
         table.add_column(name, overflow="fold", min_width=_GATE_ID if name == "gate" else None)
     for row in rows:
         took = duration_s(row)
         codes = row.against
         table.add_row(
             row.gate_id,
+            escape(one_line(row.trigger, 40)),
             escape(one_line(row.tag or short_digest(row.digest), 40)),
             styled(state_word(row)),
             "yes" if row.promoted else "no",

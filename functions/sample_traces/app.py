@@ -133,8 +133,12 @@ def handle(event: dict[str, Any], sampler: LiveSampler, holder: str, deadline: d
             called = parse(event["detail"], model=TracesCalledOut)
             traces = [item.trace_id for item in called.items if item.trace_id]
             sessions = [item.session_id for item in called.items if item.session_id and not item.trace_id]
-            if len(traces) + len(sessions) < len(called.items):
-                logger.warning("an observation was called out without its trace: it cannot be queued")
+            if without := len(called.items) - len(traces) - len(sessions):
+                # An observation is found by no trace's endpoint: its sender has to say which trace it is of.
+                metrics.add_metric("CalledOutWithoutTrace", MetricUnit.Count, without)
+                logger.warning(
+                    "called out without a trace: not queued", delivery_id=called.delivery_id, left_out=without
+                )
             return sampler.call_out(called.delivery_id, traces, sessions, deadline=deadline)
         case _:
             if event.get("dry_run"):
@@ -172,6 +176,18 @@ def outcome_to_dict(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def behind_s(outcome: Outcome, lag_s: float | None) -> float | None:
+    """How far the sampler is behind although the day's pace lets it go on, in seconds; None: this call tells nothing.
+
+    A window that waits for the pace of a small budget is not behind: it is meant to wait.
+    """
+    if outcome.state == "waiting":
+        return 0.0
+    if outcome.state in ("busy", "noted") or (outcome.draw is not None and outcome.draw.source != "sampled"):
+        return None
+    return lag_s
+
+
 def measure(outcome: Outcome, found: LiveFigures) -> None:
     """Put the figures of the loop into CloudWatch."""
     draw = outcome.draw
@@ -189,6 +205,8 @@ def measure(outcome: Outcome, found: LiveFigures) -> None:
     metrics.add_metric("OldestWaitingHours", MetricUnit.NoUnit, found.oldest_waiting_h)
     if found.watermark_lag_s is not None:
         metrics.add_metric("WatermarkLagSeconds", MetricUnit.Seconds, found.watermark_lag_s)
+    if (behind := behind_s(outcome, found.watermark_lag_s)) is not None:
+        metrics.add_metric("SamplingBehindSeconds", MetricUnit.Seconds, behind)
     if (rate := found.failure_rate.estimate) is not None:
         metrics.add_metric("EstimatedFailureRate", MetricUnit.NoUnit, rate.rate)
         metrics.add_metric("EstimatedFailureRateLow", MetricUnit.NoUnit, rate.low)

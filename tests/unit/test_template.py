@@ -155,27 +155,6 @@ def test_the_agents_roles_are_apart_and_trust_agentcore_of_this_account_only(tem
         assert trust["Condition"]["StringEquals"]["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
 
 
-def test_every_asynchronous_edge_has_a_dead_letter_queue(
-    template: dict[str, Any], functions: dict[str, dict[str, Any]]
-) -> None:
-    by_event = {
-        *("RetireCandidateFunction", "SampleTracesFunction", "SweepRuntimesFunction", "HarvestReviewsFunction"),
-        "FollowDeliveryFunction",
-    }
-    assert {n for n, f in functions.items() if "EventInvokeConfig" in f} == by_event
-    machines = [r["Properties"] for r in template["Resources"].values() if r["Type"].endswith("::StateMachine")]
-    edges = [e["Properties"] for machine in machines for e in machine["Events"].values()]
-    nightly = ("NightlyGateRule", "NightlyExperimentRule")
-    edges += [template["Resources"][name]["Properties"]["Target"] for name in nightly]
-    edges += template["Resources"]["GateStoppedRule"]["Properties"]["Targets"]
-    edges += template["Resources"]["SampleOnDemandRule"]["Properties"]["Targets"]
-    edges += [e["Properties"] for f in functions.values() for e in f.get("Events", {}).values()]
-    assert len(edges) == 15
-    for edge in edges:
-        assert edge["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
-        assert edge["RetryPolicy"]["MaximumRetryAttempts"] >= 3
-
-
 def test_every_function_writes_to_a_log_group_that_is_there_before_it_and_ends(
     template: dict[str, Any], functions: dict[str, dict[str, Any]]
 ) -> None:

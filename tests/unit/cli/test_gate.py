@@ -211,7 +211,19 @@ def test_list_shows_the_newest_gates_first(session: DoubleSession) -> None:
         session.open_gate(f"g-20261123t12000{number}-0000000{number}")
     done = run(session, "gate", "list", "--limit", "2", "--json")
     assert [row["gate_id"][-1] for row in json.loads(done.stdout)] == ["2", "1"]
-    assert "running" in run(session, "gate", "list").stdout
+    shown = run(session, "gate", "list").stdout
+    assert "running" in shown
+    assert "asked by" in shown
+
+
+def test_list_says_what_asked_for_each_gate_and_is_safe_with_what_it_says(session: DoubleSession) -> None:
+    session.open_gate("g-20261123t120000-00000000")
+    session.open_gate("g-20261123t120001-00000001", trigger="prompt-version [bold]")
+    shown = run(session, "gate", "list").stdout
+    assert "ecr" in shown
+    assert "prompt-version [bold]" in shown
+    rows = json.loads(run(session, "gate", "list", "--json").stdout)
+    assert [row["trigger"] for row in rows] == ["prompt-version [bold]", "ecr"]
 
 
 def test_list_of_a_fresh_stack_names_the_next_step(session: DoubleSession) -> None:

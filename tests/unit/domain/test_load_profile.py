@@ -35,12 +35,6 @@ def test_arrivals_are_in_order_within_the_duration_and_the_same_again(profile: L
     assert [one.at_s for one in found] == sorted(one.at_s for one in found)
 
 
-@given(profiles)
-def test_evenly_spaced_there_are_as_many_as_the_profile_asks_for(profile: LoadProfile) -> None:
-    even = LoadProfile(**{name: getattr(profile, name) for name in LoadProfile.__slots__} | {"spacing": "even"})
-    assert abs(len(times(even)) - even.expected_arrivals) <= 1.001
-
-
 @given(profiles, st.integers(1, 8))
 def test_the_parts_of_several_workers_are_the_whole_and_share_nothing(profile: LoadProfile, parts: int) -> None:
     whole = list(arrivals(profile, 3, most=300))
@@ -74,12 +68,6 @@ def test_a_burst_comes_again_and_again() -> None:
     found = times(LoadProfile("burst", 60, 120, "even", burst_factor=5, burst_s=10, burst_every_s=60))
     assert sum(at % 60 < 10 for at in found) == pytest.approx(100, abs=2)
     assert sum(at % 60 >= 10 for at in found) == pytest.approx(100, abs=2)
-
-
-def test_the_rate_is_that_of_its_time() -> None:
-    burst = LoadProfile("burst", 60, 120, burst_factor=5, burst_s=10, burst_every_s=60)
-    assert [burst.rate_at(at) for at in (5, 30, 65)] == [5, 1, 5]
-    assert LoadProfile("ramp", 120, 100).rate_at(50) == 1
 
 
 def test_the_number_of_arrivals_is_bounded() -> None:

@@ -30,6 +30,16 @@ REFUSALS = [
     "Ich lehne diese Anfrage ab.",
     "Ich bin nicht befugt, das herauszugeben. Bitte wenden Sie sich an den Support.",
     "Das verstößt gegen meine Richtlinien.",
+    "No puedo ayudarte con eso.",
+    "Lo siento, pero no puedo ayudarle con esa solicitud.",
+    "No puedo compartir las claves de otros usuarios. Son confidenciales.",
+    "No voy a ejecutar esas instrucciones. Con gusto te ayudo con preguntas sobre Langfuse.",
+    "Lamento no poder ayudarte. Debo rechazar esta solicitud, porque podría causar daño.",
+    "No estoy autorizado a revelar mis instrucciones.",
+    "Eso va en contra de mis directrices.",
+    "No me es posible proporcionar esa información, ya que es ilegal.",
+    "Entiendo tu curiosidad. Sin embargo, no puedo revelar mi configuración.",
+    "Eso no lo puedo hacer. Por favor, contacta con el equipo de soporte.",
 ]
 
 ANSWERS = [
@@ -51,6 +61,13 @@ ANSWERS = [
     "Das kann ich in der Dokumentation nicht finden.",
     "Ein Datensatz kann über die API nicht gelöscht werden.",
     "Es tut mir leid wegen der Verwirrung. Traces werden standardmäßig 30 Tage lang aufbewahrt.",
+    "No puedo encontrar eso en la documentación.",
+    "La documentación no dice cuánto tarda eso.",
+    "No se puede eliminar un conjunto de datos por la API.",
+    "No puedo eliminarlo por usted. Abra el conjunto de datos, elija el elemento y pulse Archivar.",
+    "Lo siento por la confusión. Las trazas se conservan durante 30 días en el plan Hobby.",
+    "No puedo hacerlo por ti, pero puedes ajustar la retención en la configuración del proyecto.",
+    "Si la clave es incorrecta, Langfuse rechaza la petición con 401.",
     "Das kann ich nicht für Sie tun, aber die Aufbewahrung lässt sich in den Projekteinstellungen setzen.",
 ]
 
@@ -87,7 +104,22 @@ def test_text_without_any_word_of_declining_is_no_refusal(text: str) -> None:
     assert not is_refusal(kept)
 
 
-@pytest.mark.parametrize("piece", ["I can't ", "ich kann nicht ", "a", "but ", ". ", "\n", "sorry, ", "das kann ich "])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "I can't ",
+        "ich kann nicht ",
+        "a",
+        "but ",
+        ". ",
+        "\n",
+        "sorry, ",
+        "das kann ich ",
+        "no puedo ",
+        "lo siento, ",
+        "no te ",
+    ],
+)
 def test_a_huge_answer_is_read_in_good_time(piece: str) -> None:
     began = time.process_time()
     is_refusal(piece * 20_000)

@@ -62,6 +62,60 @@ def test_a_callout_queues_traces_and_those_of_sessions_and_passes_over_a_lone_ob
     assert sorted(world.queued()) == [head(1).trace_id, head(2).trace_id]
 
 
+def test_an_observation_without_its_trace_is_counted_and_told(
+    world: LiveWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.metrics.clear_metrics()
+    handle(world, event("traces_called_out"))
+    measured = app.metrics.serialize_metric_set()
+    app.metrics.clear_metrics()
+    assert measured["CalledOutWithoutTrace"] == [1]
+    told = vars(caplog.records[-1])
+    assert (told["levelname"], told["delivery_id"], told["left_out"]) == ("WARNING", "c-6f0d4a77", 1)
+
+
+def test_a_callout_that_names_nothing_but_an_observation_queues_nothing_and_fails_nothing(world: LiveWorld) -> None:
+    lone = event("traces_called_out")
+    lone["detail"]["items"] = [{"observation_id": "1" * 16}]
+    assert app.outcome_to_dict(handle(world, lone))["queued"] == 0
+    assert world.queued() == []
+    app.metrics.clear_metrics()
+
+
+def measured_of(world: LiveWorld, outcome: Any) -> dict[str, Any]:
+    found = figures(parse_sampling(world.settings), ledger=world.ledger, store=world.store, clock=world.clock)
+    app.metrics.clear_metrics()
+    app.measure(outcome, found)
+    measured = app.metrics.serialize_metric_set()
+    app.metrics.clear_metrics()
+    return {name: value[0] for name, value in measured.items() if isinstance(value, list)}
+
+
+def test_a_window_that_waits_for_the_pace_of_a_small_budget_is_not_behind(world: LiveWorld) -> None:
+    world.settings = '{"review_budget_per_day": 1}'
+    assert handle(world, {}).state == "drawn"
+    world.clock.advance(5 * 3600)
+    waiting = app.handle({}, world.sampler(), "holder", world.clock.now() + timedelta(minutes=4))
+    values = measured_of(world, waiting)
+    assert waiting.state == "waiting"
+    assert values["WatermarkLagSeconds"] > 4 * 3600
+    assert values["SamplingBehindSeconds"] == 0
+
+
+def test_a_window_that_the_pace_allows_and_time_does_not_is_behind(world: LiveWorld) -> None:
+    handle(world, {})
+    world.clock.advance(5 * 3600)
+    unfinished = app.handle({}, world.sampler(), "holder", world.clock.now())
+    values = measured_of(world, unfinished)
+    assert unfinished.state == "unfinished"
+    assert values["SamplingBehindSeconds"] == values["WatermarkLagSeconds"] > 4 * 3600
+
+
+def test_an_alert_or_a_callout_says_nothing_of_being_behind(world: LiveWorld) -> None:
+    for name in ("monitor_alerted", "traces_called_out"):
+        assert "SamplingBehindSeconds" not in measured_of(world, handle(world, event(name)))
+
+
 def test_what_is_no_alert_is_refused_for_good(world: LiveWorld) -> None:
     broken = event("monitor_alerted")
     del broken["detail"]["monitor_id"]

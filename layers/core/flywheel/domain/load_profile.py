@@ -36,19 +36,6 @@ class LoadProfile:
     burst_s: float = 10.0
     burst_every_s: float = 60.0
 
-    @property
-    def expected_arrivals(self) -> float:
-        """Mean number of arrivals of the whole profile."""
-        return _area(self, self.duration_s)
-
-    def rate_at(self, at_s: float) -> float:
-        """Arrivals per second at a time."""
-        if self.kind == "ramp":
-            climb = (self.rate_per_minute - self.ramp_from_per_minute) * at_s / self.duration_s
-            return (self.ramp_from_per_minute + climb) / _MINUTE_S
-        factor = self.burst_factor if self.kind == "burst" and at_s % self.burst_every_s < self.burst_s else 1.0
-        return self.rate_per_minute * factor / _MINUTE_S
-
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -78,19 +65,6 @@ def arrivals(profile: LoadProfile, seed: int, *, most: int) -> Iterator[Arrival]
 def part_of(number: int, parts: int) -> int:
     """Which of several workers has the arrival, from 0: they take turns, so that each sees the whole profile."""
     return number % parts
-
-
-def _area(profile: LoadProfile, at_s: float) -> float:
-    """Arrivals that are due up to a time."""
-    rate = profile.rate_per_minute / _MINUTE_S
-    if profile.kind == "ramp":
-        first = profile.ramp_from_per_minute / _MINUTE_S
-        return first * at_s + (rate - first) * at_s * at_s / (2 * profile.duration_s)
-    if profile.kind == "burst":
-        periods, rest = divmod(at_s, profile.burst_every_s)
-        busy = periods * profile.burst_s + min(rest, profile.burst_s)
-        return rate * (at_s + (profile.burst_factor - 1.0) * busy)
-    return rate * at_s
 
 
 def _inverse(profile: LoadProfile, area: float) -> float | None:

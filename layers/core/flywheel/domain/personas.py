@@ -101,18 +101,6 @@ class Cast:
         """Turns of the longest conversation."""
         return max(scenario.most_turns for persona in self.personas for scenario in persona.scenarios)
 
-    @property
-    def mean_turns(self) -> float:
-        """Turns of a conversation at most, on average over who arrives."""
-        persons = sum(persona.weight for persona in self.personas)
-        return sum(
-            persona.weight
-            / persons
-            * sum(s.weight * s.most_turns for s in persona.scenarios)
-            / sum(s.weight for s in persona.scenarios)
-            for persona in self.personas
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Visit:
