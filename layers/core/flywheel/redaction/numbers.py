@@ -14,6 +14,7 @@ _REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "CH", "AT", "IN", "BR", "J
 _FEWEST_DIGITS = 8
 _IPV4_VERSION = 4
 _FEWEST_IPV6_CHARACTERS = 4
+_HIGHEST_OF_VERSIONS = 30
 _CARD = re.compile(r"(?<![\w.+-])(?:(?:\d[ -]?){12,18}\d|\d{4}(?:\.\d{4}){3})(?![\w-]|\.\d)")
 # The first digits of the schemes in use; a Luhn number of another kind (IMEI, tracking number) is no card.
 _CARD_SCHEME = re.compile(r"(?:4|5[0-8]|2[2-7]|3[47]|3[068]|6(?:011|5|4[4-9]|2|304|7)|35)")
@@ -26,7 +27,12 @@ _IPV6 = re.compile(
 # "version 1.2.3.4" and "clickhouse 24.1.2.3" are no addresses.
 _VERSION_BEFORE = re.compile(
     r"(?:\bv|\bvers(?:ions?|i\u00f3n|ione|ie|\u00e3o|ao)|\bwersj\w|\brelease|\bsdk|\bbuild|\u7248\u672c"
-    r"|\bsections?|\b\u00a7|\bkapitel|\bchapter|\bclickhouse|\bpostgres\w*|\bredis|\bnginx|\bnode|\bpython|\blangfuse"
+    r"|\bsections?|\b\u00a7|\bkapitel|\bchapter)[\s:=]*$",
+    re.IGNORECASE,
+)
+# After these stands a version, or the address of one that runs: low numbers that nobody uses at home are a version.
+_SOFTWARE_BEFORE = re.compile(
+    r"(?:\bclickhouse|\bpostgres\w*|\bredis|\bnginx|\bnode|\bpython|\blangfuse"
     r"|\b(?:upgrad\w+|updat\w+|migrat\w+)\s+(?:from|to)(?:\s+\d+(?:\.\d+){1,3}\s+to)?)[\s:=]*$",
     re.IGNORECASE,
 )
@@ -106,7 +112,15 @@ def find_ips(text: str) -> Iterator[Found]:
         except ValueError:
             continue
         before = text[max(0, match.start() - _BEFORE) : match.start()]
-        is_version = address.version == _IPV4_VERSION and bool(_VERSION_BEFORE.search(before))
+        is_version = address.version == _IPV4_VERSION and _is_version(value, before, private=address.is_private)
         is_mask = address.version == _IPV4_VERSION and bool(_MASK.match(value))
         if not (address.is_loopback or address.is_unspecified or is_version or is_mask):
             yield Found("IP", match.start(), match.end())
+
+
+def _is_version(value: str, before: str, *, private: bool) -> bool:
+    if _VERSION_BEFORE.search(before):
+        return True
+    first, second = map(int, value.split(".")[:2])
+    low = max(first, second) < _HIGHEST_OF_VERSIONS and not private
+    return low and bool(_SOFTWARE_BEFORE.search(before))

@@ -43,7 +43,7 @@ _NAMED = re.compile(
     r"|secret(?:[ _-]?(?:access[ _-]?)?key)?|api[ _-]?key|access[ _-]?key|auth[ _-]?token|access[ _-]?token|token"
     r"|credential|private[ _-]?key|client[ _-]?secret)"
     r"(?P<link>[\"']?\s*(?:[:=]|=>|\bis\b|\bist\b|\best\b|\bes\b|\b[\u00e9\u00e8]\b|\blautet\b|\bhei\u00dft\b"
-    r"|\bto\b|\b\u00e4r\b|\u306f)\s*[:=]?\s*|\s+(?=[\"'`])|\s+)"
+    r"|(?<=has\u0142o )to\b|\b\u00e4r\b|\u306f)\s*[:=]?\s*|\s+(?=[\"'`])|\s+)"
     r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`,;<>\u3067]{6,})(?P=quote)",
     re.IGNORECASE,
 )
@@ -54,8 +54,10 @@ _CALL = re.compile(r"[\w.]+\(.*")
 _HEX_ID = re.compile(r"[0-9a-f-]{16,64}", re.IGNORECASE)
 _RANDOM_BITS = 4.2
 _SHORTEST = 6
-# "the password Maple_7 fails": without a word between the two, only what has letters, digits and signs is one.
-_LIKE_A_PASSWORD = re.compile(r"(?=.*\d)(?=.*[^\W\d_])(?=.*[!#$%&*+?@^_.-])[^()\[\]{}=/]{6,64}")
+# "the password Maple_7! fails": without a word between the two, only what has letters, digits and signs is one. A name
+# with a version ("token client-v4.1") has signs, too: those count in quotes only.
+_LIKE_A_PASSWORD = re.compile(r"(?=.*\d)(?=.*[^\W\d_])(?=.*[!#$%&*+?^])[^()\[\]{}=/]{6,64}")
+_QUOTED_PASSWORD = re.compile(r"(?=.*\d)(?=.*[^\W\d_])(?=.*[!#$%&*+?^_.-])[^()\[\]{}=/@]{6,64}")
 _FEWEST_CHARACTERS = 2
 _WORDS = re.compile(
     r"[a-z]+(?:[._-][a-z]+)*|\$\{?\w+\}?|\{\{.*|os\.\w+.*|process\.\w+.*|\*+|x{3,}|\.{3,}", re.IGNORECASE
@@ -94,7 +96,8 @@ def _named_keys(text: str) -> Iterator[Found]:
         start = match.start("value")
         value = match["value"].rstrip(".?)]}")
         link = match["link"].strip()
-        if match["value"].endswith("...") or (not link and not _LIKE_A_PASSWORD.fullmatch(value)):
+        alone = _QUOTED_PASSWORD if match["quote"] else _LIKE_A_PASSWORD
+        if match["value"].endswith("...") or (not link and not alone.fullmatch(value)):
             continue
         if _is_value(value, by_word=link.isalpha()):
             yield Found("KEY", start, start + len(value))
