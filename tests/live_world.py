@@ -15,6 +15,7 @@ from flywheel.live_asking import Asking
 from flywheel.live_drawing import Drawing
 from flywheel.live_draws import Draws
 from flywheel.live_sampling import LiveSampler, Outcome
+from flywheel.ports import AnswerJudge
 from tests.fakes.clock import NOON, FixedClock
 from tests.fakes.live import InMemoryLiveLedger
 from tests.fakes.objects import InMemoryObjects
@@ -57,6 +58,7 @@ class LiveWorld:
     once: InMemoryOnce = field(default_factory=InMemoryOnce)
     objects: InMemoryObjects = field(default_factory=InMemoryObjects)
     page: int = 1000
+    judge: AnswerJudge | None = None
 
     def __post_init__(self) -> None:
         self.traces = InMemoryTraces(self.clock.now, self.page)
@@ -70,7 +72,7 @@ class LiveWorld:
         return LiveSampler(
             "dev",
             settings=settings,
-            drawing=Drawing(self.traces, self.datasets, "golden", self.clock, settings, b"key", "live"),
+            drawing=Drawing(self.traces, self.datasets, "golden", self.clock, settings, b"key", "live", self.judge),
             asking=Asking(
                 self.queue, self.ledger, self.scores, self.bus, self.once, self.clock, self.clock.advance, "dev"
             ),

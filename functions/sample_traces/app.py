@@ -10,8 +10,9 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from flywheel.adapters.answer_judge import HttpAnswerJudge
 from flywheel.adapters.dynamodb_live import DynamoDbLiveLedger
 from flywheel.adapters.dynamodb_sampling import DynamoDbSampling
 from flywheel.adapters.eventbridge import EventBridgeBus
@@ -53,6 +54,8 @@ class Settings(BaseModel):
     langfuse_environment: str
     langfuse_parameter_prefix: str
     settings_prefix: str
+    judge_base_url: str = Field(pattern=r"^https?://")
+    judge_model_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,18 @@ class Parts:
     def ledger(self) -> DynamoDbLiveLedger:
         return DynamoDbLiveLedger.from_table(self.settings.state_table)
 
-    def sampler(self, sampling: SamplingSettings) -> LiveSampler:
+    def judge(self, sampling: SamplingSettings) -> HttpAnswerJudge | None:
+        """None: it is off (`judge_share`), or has no key, which is told."""
+        if not sampling.judge_share:
+            return None
+        key = SsmSettings.from_prefix(self.settings.settings_prefix).text("judge-api-key")
+        if key is None:
+            logger.warning("judge_share is set and there is no judge-api-key: no answer is judged")
+            return None
+        own = self.settings
+        return HttpAnswerJudge(own.judge_base_url, api_key=key, model_id=own.judge_model_id)
+
+    def sampler(self, sampling: SamplingSettings, judge: HttpAnswerJudge | None) -> LiveSampler:
         own = self.settings
         ledger = self.ledger()
         asking = Asking(
@@ -95,6 +109,7 @@ class Parts:
             settings=sampling,
             key=self.key,
             default_queue=own.live_queue_name,
+            judge=judge,
         )
         return LiveSampler(
             own.langfuse_environment,
@@ -224,7 +239,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     have.once.register(context)
     sampling = have.sampling()
     deadline = have.clock.now() + timedelta(milliseconds=context.get_remaining_time_in_millis()) - _SPARE
-    outcome = handle(event, have.sampler(sampling), context.aws_request_id, deadline)
+    judge = have.judge(sampling)
+    outcome = handle(event, have.sampler(sampling, judge), context.aws_request_id, deadline)
+    if judge is not None:
+        metrics.add_metric("AnswersJudged", MetricUnit.Count, judge.answered)
+        metrics.add_metric("JudgeSilent", MetricUnit.Count, judge.asked - judge.answered)
     if not event.get("dry_run"):
         measure(outcome, figures(sampling, ledger=have.ledger(), store=have.store(), clock=have.clock))
     told = outcome_to_dict(outcome)

@@ -12,6 +12,8 @@ from itertools import pairwise, zip_longest
 
 from local.model.chat import BadRequestError, ChatRequest, PlannedCall, Reply
 from local.model.text import alike, content_words, sentences, stem, tokenize
+from local.model.usefulness import CHOICES as USEFULNESS
+from local.model.usefulness import rate
 from local.model.words import NEGATIONS, OPPOSITES, STOP_WORDS
 
 SAME = 0.75
@@ -119,6 +121,8 @@ def classify(prompt: str, choices: Sequence[str]) -> tuple[str, str]:
     submission = parts.get("submission", parts.get("submitted answer"))
     if submission is None:
         raise BadRequestError("the classifier's prompt has no '[Submission]:' part")
+    if set(choices) == USEFULNESS:
+        return rate(parts.get("question", ""), submission)
     if "expert" in parts and set("ABCD") <= set(choices):
         return _choose_factuality(compare(parts["expert"], submission, parts.get("question", "")))
     criterion = parts.get("criterion", parts.get("expert"))

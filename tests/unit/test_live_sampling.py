@@ -1,6 +1,7 @@
 """The sampler of production traffic when it is disturbed: nothing is lost, nobody asked twice, never too much."""
 
 import json
+import math
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ from flywheel.errors import InvalidRequestError, TransientError
 from flywheel.live_figures import figures
 from flywheel.live_sampling import checked_environment
 from flywheel.ports import Alert
+from tests.fakes.answer_judge import WordJudge
 from tests.fakes.clock import NOON
 from tests.fakes.live import LOOK
 from tests.live_world import LiveWorld, head
@@ -126,6 +128,72 @@ def test_what_goes_wrong_is_found_sooner_and_says_why() -> None:
     assert here.ledger.rows[refused.trace_id].stratum == "answer_question/new"
 
 
+def judged_world(share: float, **changes: object) -> tuple[LiveWorld, WordJudge]:
+    here = world(traces=40, judge_share=share, review_budget_per_day=400, shortlist=40, **changes)
+    here.judge = judge = WordJudge()
+    for number in range(40):
+        here.say(head(number), "How do I do it?", "a useless answer" if number % 2 else "an answer")
+    return here, judge
+
+
+def test_a_judge_sees_a_share_of_the_shortlist_and_its_word_is_a_reason() -> None:
+    here, judge = judged_world(0.25)
+    here.run()
+    assert len(judge.asked) == 10
+    low = {trace for trace, row in here.ledger.rows.items() if "judge_low" in row.reasons}
+    assert low == {trace for trace in judge.asked if int(trace, 16) % 2}
+    assert {row.inclusion_probability for row in here.ledger.rows.values()} == {1.0}
+
+
+def test_a_judge_is_off_by_default_and_bounded_when_it_is_on() -> None:
+    for share, most, expected in ((0.0, 20, 0), (1.0, 7, 7), (1.0, 200, 40)):
+        here, judge = judged_world(share, judge_most=most)
+        here.run()
+        assert len(judge.asked) == expected
+
+
+def test_the_same_traces_are_judged_whenever_the_window_is_looked_at_again() -> None:
+    asked = []
+    for _ in range(2):
+        here, judge = judged_world(0.2)
+        here.run()
+        asked.append(judge.asked)
+    assert asked[0] == asked[1]
+
+
+def test_without_texts_and_without_time_nothing_is_judged() -> None:
+    here, judge = judged_world(1.0)
+    here.traces.said = {}
+    here.run()
+    late, slow = judged_world(1.0)
+    late.traces.before = lambda what: late.clock.advance(200) if what == "texts" else None
+    late.run()
+    assert (judge.asked, slow.asked) == ([], [])
+    assert len(late.queued()) == 40
+
+
+def test_a_judge_has_no_more_time_than_the_settings_and_the_run_leave_it() -> None:
+    for seconds, expected in ((240, 5.0), (63, 3.0)):
+        here, judge = judged_world(1.0, judge_deadline_s=5)
+        given: list[float] = []
+        judge.before = given.append
+        here.run(seconds=seconds)
+        assert given == [expected]
+
+
+def test_what_a_judge_says_moves_the_probability_and_never_to_nothing() -> None:
+    here, judge = judged_world(1.0)
+    here.settings = json.dumps({"review_budget_per_day": 20, "shortlist": 40, "judge_share": 1.0, "judge_most": 40})
+    draw = here.run().draw
+    assert draw is not None
+    assert len(draw.drawn) == 10
+    low = [one.inclusion_probability for one in draw.drawn if "judge_low" in one.reasons]
+    others = [one.inclusion_probability for one in draw.drawn if "judge_low" not in one.reasons]
+    assert all(p is not None and 0 < p < 1 for p in (*low, *others))
+    assert min(p for p in low if p is not None) > max(p for p in others if p is not None)
+    assert len(judge.asked) == 40
+
+
 def test_synthetic_traffic_is_left_out_unless_it_is_asked_for() -> None:
     for asked, expected in ((False, 3), (True, 5)):
         here = world(traces=3, include_synthetic=asked)
@@ -228,6 +296,28 @@ def test_when_time_is_over_the_next_run_takes_a_shorter_window_until_it_fits() -
         here.clock.advance(30)
     assert states[0] == "unfinished"
     assert sum(day.seen for day in here.store.days.values()) == 120
+    here.assert_each_once()
+
+
+@pytest.mark.parametrize("traces", [40, 400, 1_200])
+def test_a_window_of_any_size_is_finished_after_a_bounded_number_of_runs(traces: int) -> None:
+    """A run reads 5 pages of 10. What halving costs: the halvings down to what fits, and one failed run a window that
+    was read after it, because each window that fits doubles the next.
+    """
+    settings = '{"review_budget_per_day": 10000, "first_look_h": 48, "overlap_min": 10}'
+    here = LiveWorld(settings=settings, page=10)
+    span_s = 47 * 3600
+    for number in range(traces):
+        here.traces.add(head(number, NOON - timedelta(seconds=90 + number * span_s / traces)))
+    here.traces.before = lambda what: here.clock.advance(10) if what == "heads" else None
+    runs = 0
+    while here.store.look().watermark is None or here.store.look().watermark < NOON - timedelta(seconds=60):
+        here.run(seconds=120)
+        runs += 1
+        assert runs < 500
+    assert sum(day.seen for day in here.store.days.values()) == traces
+    halvings = math.ceil(math.log2(max(2, traces / 50)))
+    assert runs <= halvings + 2 * math.ceil(traces / 25) + 2
     here.assert_each_once()
 
 

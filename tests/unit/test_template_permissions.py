@@ -138,6 +138,20 @@ def test_secrets_are_read_by_those_who_talk_to_langfuse_or_the_judge(template: d
     }
 
 
+def test_the_key_of_the_judge_is_read_by_those_who_ask_it_and_nothing_beside_it(template: dict[str, Any]) -> None:
+    named = {
+        function: resource["Fn::Sub"].rpartition("parameter")[2]
+        for function in FUNCTIONS
+        for policy in policies(template, function)
+        for statement in policy.get("Statement", [])
+        if statement["Action"] == "ssm:GetParameter"
+        for resource in (statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]])
+        if "judge" in json.dumps(resource)
+    }
+    key = "/flywheel/${Environment}/judge-api-key"
+    assert named == {"evaluate_shard": key, "sample_traces": key}
+
+
 def test_the_agents_roles_reach_their_own_logs_credentials_and_images_only(template: dict[str, Any]) -> None:
     for role, runtimes in (("CandidateRole", "fw_${Environment}_*"), ("ProductionRole", "${ProductionRuntimeName}-*")):
         (policy,) = template["Resources"][role]["Properties"]["Policies"]

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from flywheel.domain.likeness import GoldenQuestions
-from flywheel.domain.live_draw import Drawn, draw, shortlist
-from flywheel.domain.live_trace import TraceHead, Window, once
+from flywheel.domain.live_draw import Drawn, draw, judged, shortlist
+from flywheel.domain.live_trace import TraceHead, TraceTexts, Window, once
 from flywheel.domain.risk import usual_latency_s
 from flywheel.domain.sampling_settings import SamplingSettings
 from flywheel.errors import NotFoundError
 from flywheel.live_draws import DrawnTrace, marks
-from flywheel.ports import Clock, DatasetStore, TraceSource
+from flywheel.ports import AnswerJudge, Clock, DatasetStore, TraceSource
 
 
 class TimeIsOverError(Exception):
@@ -28,7 +28,7 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Reads and draws. `settings`: as they are now; `key`: secret and the same for ever."""
+    """Reads and draws. `settings`: as they are now; `key`: secret and the same for ever; `judge` may be missing."""
 
     source: TraceSource
     datasets: DatasetStore
@@ -37,6 +37,7 @@ class Drawing:
     settings: SamplingSettings
     key: bytes
     default_queue: str
+    judge: AnswerJudge | None = None
 
     def read(self, window: Window, before: Mapping[bytes, int], *, stop: datetime) -> Seen:
         """Heads of a window, each once, without those seen `before`.
@@ -58,14 +59,15 @@ class Drawing:
         return [head for head in heads if self.settings.include_synthetic or not head.synthetic]
 
     def draw(
-        self, window: Window, heads: list[TraceHead], budget: int, *, more: tuple[str, ...] = ()
+        self, window: Window, heads: list[TraceHead], budget: int, *, stop: datetime, more: tuple[str, ...] = ()
     ) -> tuple[DrawnTrace, ...]:
-        """At most `budget` of these traces; `more`: reasons that all of them have."""
+        """At most `budget` of these traces; `more`: reasons that all of them have. No judge is asked after `stop`."""
         if budget < 1 or not heads:
             return ()
         failing = self.source.failing(Window(window.since, window.until + timedelta(seconds=1)))
         listed = shortlist(heads, failing, self.settings, self.key, max(self.settings.shortlist, budget))
         chosen = [one.head for one in listed]
+        texts = self.source.texts(chosen)
         drawn = draw(
             listed,
             budget,
@@ -73,11 +75,19 @@ class Drawing:
             self.settings,
             usual_s=usual_latency_s(heads),
             failing=failing,
-            texts=self.source.texts(chosen),
+            texts=texts,
             scores=self.source.scores([head.trace_id for head in chosen]),
             golden=self._golden(),
+            judged_low=self._judged_low(judged(listed, self.key, self.settings), texts, stop),
         )
         return tuple(self._drawn(one, more) for one in drawn)
+
+    def _judged_low(self, traces: list[str], texts: Mapping[str, TraceTexts], stop: datetime) -> frozenset[str]:
+        asked = {trace: texts[trace] for trace in traces if trace in texts and texts[trace].question.strip()}
+        left_s = min(float(self.settings.judge_deadline_s), (stop - self.clock.now()).total_seconds())
+        if self.judge is None or not asked or left_s <= 0:
+            return frozenset()
+        return self.judge.low(asked, deadline_s=left_s) & asked.keys()
 
     def _golden(self) -> GoldenQuestions:
         try:

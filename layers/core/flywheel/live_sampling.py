@@ -203,7 +203,7 @@ class LiveSampler:
         before = self._draws.seen(progress.seen_key, reaches.since)
         seen = self._drawing.read(reaches, before, stop=deadline - _TO_ASK)
         eligible = self._drawing.eligible(seen.heads)
-        drawn = self._drawing.draw(reaches, eligible, budget, more=(ALERT,) if alarmed else ())
+        drawn = self._drawing.draw(reaches, eligible, budget, stop=deadline - _TO_ASK, more=(ALERT,) if alarmed else ())
         first = int((window.until - overlap).timestamp())
         kept = {mark: at for mark, at in (before | seen.marks).items() if at >= first}
         return Draw(
@@ -231,7 +231,7 @@ class LiveSampler:
             days = {self._day(), f"{window.since:%Y-%m-%d}"}
             known = {row.trace_id for day in days for row in self._ledger.of_day(day)}
             eligible = [head for head in self._drawing.eligible(heads) if head.trace_id not in known]
-            drawn = self._drawing.draw(window, eligible, budget, more=(ALERT,))
+            drawn = self._drawing.draw(window, eligible, budget, stop=deadline - _TO_ASK, more=(ALERT,))
             draw = self._draws.keep(
                 Draw(
                     run_id=run,

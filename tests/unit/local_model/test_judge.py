@@ -36,6 +36,20 @@ def choose(expert: str, submission: str, question: str = "How is it?") -> str:
     return classify(FACTUALITY.format(question=question, expert=expert, submission=submission), "ABCDE")[0]
 
 
+@pytest.mark.parametrize(
+    ("answer", "choice"),
+    [
+        ("Keys are rotated in the settings of the project.", "good"),
+        ("", "poor"),
+        ("Hm, well.", "poor"),
+        ("Dashboards plot latency over time.", "poor"),
+    ],
+)
+def test_an_answer_is_of_use_when_it_is_about_what_was_asked(answer: str, choice: str) -> None:
+    prompt = f"[BEGIN DATA]\n***\n[Question]: How do I rotate keys?\n***\n[Submission]: {answer}\n***\n[END DATA]"
+    assert classify(prompt, ["good", "poor"])[0] == choice
+
+
 def test_the_same_statement_in_other_order_and_case_is_the_same() -> None:
     assert choose("The minimum retention is 3 days.", "3 days is the MINIMUM retention") == "C"
 

@@ -3,12 +3,17 @@
 1. The shortlist: of all traces, by what their heads say. Only these are read further.
 2. The selection: of the shortlist, by all that is known then.
 
+What a judge says of a share of the shortlist is one more thing that is known then: it moves the probability of the
+second draw, and never to 0, so the product stays right whatever the judge says or leaves out.
+
 Both are `sampling.select`, with keys that have nothing to do with each other. A trace is reviewed with the product of
 both probabilities, which is never 0. A window is a stratum of its own: what it does not spend, later windows of the day
 may, and each review keeps the probability with which it was drawn there. Reference: Saerndal, Swensson and Wretman
 (1992), "Model assisted survey sampling", 9.3, on two-phase sampling.
 """
 
+import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -27,7 +32,7 @@ from flywheel.domain.risk import (
 from flywheel.domain.sampling import select
 from flywheel.domain.sampling_settings import SamplingSettings
 
-_SHORTLIST, _SELECTION = b"shortlist:", b"selection:"
+_SHORTLIST, _SELECTION, _JUDGED = b"shortlist:", b"selection:", b"judged:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,19 @@ def shortlist(
     ]
 
 
+def judged(listed: Sequence[Shortlisted], key: bytes, settings: SamplingSettings) -> list[str]:
+    """Ids of the traces whose answers a judge looks at: a share of the shortlist, the same for the same list and key.
+
+    By a number of the id alone, so that neither risk nor topic is favoured.
+    """
+    ids = sorted((one.head.trace_id for one in listed), key=lambda trace: _number(_JUDGED + key, trace))
+    return ids[: min(settings.judge_most, round(settings.judge_share * len(ids)))]
+
+
+def _number(key: bytes, trace: str) -> bytes:
+    return hmac.digest(key, trace.encode(errors="replace"), hashlib.sha256)
+
+
 def draw(
     listed: Sequence[Shortlisted],
     budget: int,
@@ -80,6 +98,7 @@ def draw(
     texts: Mapping[str, TraceTexts],
     scores: Mapping[str, Sequence[TraceScore]],
     golden: GoldenQuestions,
+    judged_low: AbstractSet[str] = frozenset(),
 ) -> list[Drawn]:
     """Second draw: `budget` traces of the shortlist, by all that was read of them."""
     risks, strata = {}, {}
@@ -90,6 +109,8 @@ def draw(
         signals |= score_signals(scores.get(trace, ()), settings)
         if read is not None:
             signals |= text_signals(read, golden, settings)
+        if trace in judged_low:
+            signals["judge_low"] = 1.0
         risks[trace] = combine(signals, settings)
         strata[trace] = stratum_of(one.head, read, golden, settings)
     by_id = {one.head.trace_id: one for one in listed}

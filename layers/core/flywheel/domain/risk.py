@@ -12,6 +12,7 @@ never lower it, and it stays within [0, 1].
 | low_score | 1 when an online score is below its limit |
 | latency | from 0 at the window's 95th percentile to 1 at twice that |
 | refusal | 1 when the answer declines to help |
+| judge_low | 1 when a judge without a reference finds that the answer is of no use (optional, of a share only) |
 | unlike | how unlike every golden question it is, above the limit |
 """
 

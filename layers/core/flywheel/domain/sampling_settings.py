@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from flywheel.errors import InvalidRequestError
 
-type Signal = Literal["error", "tool_error", "feedback", "low_score", "latency", "refusal", "unlike"]
+type Signal = Literal["error", "tool_error", "feedback", "low_score", "latency", "refusal", "unlike", "judge_low"]
 type Share = Annotated[float, Field(ge=0, le=1)]
 type Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -36,6 +36,9 @@ class SamplingSettings(BaseModel):
         low_scores: name of an online score -> below this it is low.
         unlike_above: a question whose likeness to every golden question is below 1 - this is unlike all of them.
         topic_tag_prefix: a tag with this prefix names the topic of its trace.
+        judge_share: share of the shortlist whose answers a model looks at as well; 0: none, and no text leaves for one.
+        judge_most: so many answers of one look at most, whatever the share says.
+        judge_deadline_s: the look at all of them may take no longer; what has no verdict then has none.
         routing: stratum, part of a stratum or reason -> name of the queue; the first that fits, in this order.
         enough_reviews: reviews that a failure rate needs before it is called one.
     """
@@ -56,6 +59,9 @@ class SamplingSettings(BaseModel):
     low_scores: dict[Name, float]
     unlike_above: Share
     topic_tag_prefix: Name
+    judge_share: Share
+    judge_most: Annotated[int, Field(ge=0, le=200)]
+    judge_deadline_s: Annotated[int, Field(ge=1, le=60)]
     routing: dict[Name, Name]
     enough_reviews: Annotated[int, Field(ge=1, le=10_000)]
 

@@ -40,7 +40,7 @@ from flywheel.ports.runtimes import (
     RuntimeSpec,
     RuntimeStatus,
 )
-from flywheel.ports.sampling import Alert, Closed, DayTotals, Progress, SamplingStore, TraceSource
+from flywheel.ports.sampling import Alert, AnswerJudge, Closed, DayTotals, Progress, SamplingStore, TraceSource
 from flywheel.ports.state import (
     GateArm,
     GateRow,
@@ -57,6 +57,7 @@ __all__ = [
     "AgentInvoker",
     "AgentReply",
     "Alert",
+    "AnswerJudge",
     "Attempt",
     "Callbacks",
     "Claim",

@@ -32,6 +32,16 @@ class TraceSource(Protocol):
         ...
 
 
+class AnswerJudge(Protocol):
+    """A model that says of an answer, without a reference, whether it is of use to who asked."""
+
+    def low(self, texts: Mapping[str, TraceTexts], *, deadline_s: float) -> frozenset[str]:
+        """Ids of the traces whose answers are of no use; one without a verdict is left out. Never raises, and takes no
+        longer than that.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far sampling has come.
