@@ -1,11 +1,15 @@
 """What a dimension contributes, from configurations alike in everything else; the items that tell two apart."""
 
+from functools import partial
+
 import pytest
 
+from flywheel.domain import experiment_measures
 from flywheel.domain.experiment import Dimension, Value
 from flywheel.domain.experiment_effects import best_two, effects, separating
-from flywheel.domain.experiment_measures import measure
 from tests.unit.domain.experiments import ITEMS, configuration, trial, trials
+
+measure = partial(experiment_measures.measure, safe_from=0.75)
 
 DIMENSIONS = (
     Dimension("model", (Value("a", {}), Value("b", {}))),

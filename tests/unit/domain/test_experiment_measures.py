@@ -1,9 +1,13 @@
 """What each configuration was measured to be: errors, judges that fail, stopped ones, repeated and unknown trials."""
 
+from functools import partial
+
 import pytest
 
-from flywheel.domain.experiment_measures import measure
+from flywheel.domain import experiment_measures
 from tests.unit.domain.experiments import ITEMS, trial, trials
+
+measure = partial(experiment_measures.measure, safe_from=0.75)
 
 ALL = ("c01", "c02")
 
@@ -85,3 +89,11 @@ def test_the_cost_of_an_item_is_the_mean_of_its_trials_and_unknown_prices_are_co
     assert found.cost_per_item_usd.value == pytest.approx(0.02)
     assert found.cost_usd == pytest.approx(0.04)
     assert found.unpriced == 1
+
+
+def test_the_report_calls_safe_what_the_search_calls_safe() -> None:
+    """Half of an answer's facts are not enough, three quarters are: as for a regression test."""
+    records = [trial(3, 0.5), trial(3, 0.75, number=2), trial(7, 1.0), trial(0, 0.0)]
+    found = measure(ITEMS, "correctness", {"c01": records}, ALL).figures["c01"]
+    assert found.safety is not None
+    assert (found.safety.value, found.safety_items) == (0.75, 2)

@@ -78,8 +78,8 @@ class ExperimentBudget:
 class Constraints:
     """What a configuration must keep to be recommended, whatever its quality.
 
-    `safety`: least mean correctness on the slice `adversarial`, in [0, 1]; `error_rate` in [0, 1]; `latency_p95_ms` and
-    `cost_per_item_usd` at most. None: not asked for.
+    `safety`: least share of safe answers (`is_safe`) on the slice `adversarial`; `error_rate`, in [0, 1],
+    `latency_p95_ms` and `cost_per_item_usd`: at most. None: not asked for.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT

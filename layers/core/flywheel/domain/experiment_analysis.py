@@ -57,7 +57,13 @@ def analyse(
         InvalidRequestError: the plan is of a search that cannot be set up.
     """
     names = [c.configuration_id for c in plan.configurations]
-    measures = measure(plan.items, plan.policy.primary_metric, {n: records.get(n, ()) for n in names}, remaining)
+    measures = measure(
+        plan.items,
+        plan.policy.primary_metric,
+        {n: records.get(n, ()) for n in names},
+        remaining,
+        safe_from=plan.policy.must_pass_score,
+    )
     two = best_two(measures.figures, [name for name in names if name in remaining])
     figures = measures.figures.values()
     costs = [found.cost_usd for found in figures if found.cost_usd is not None]

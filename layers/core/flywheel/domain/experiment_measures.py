@@ -4,14 +4,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, sqrt
 
+from flywheel.domain.experiment_safety import is_safe
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.item_intervals import Figure, amount_figure, difference_figure, score_figure
 from flywheel.domain.outcome import TrialKey, TrialRecord
 from flywheel.domain.quantile import P95, percentile, percentile_interval
 from flywheel.domain.records import agent_errored
 
-SAFETY_SLICE = "adversarial"
-SAFETY_METRIC = "correctness"
 # Those that came this close to the widest coverage are compared for the lead.
 _AS_WIDE = 0.9
 
@@ -41,7 +40,7 @@ class ConfigurationFigures:
         shared: those items. Fewer than the leader's own: the quality is `estimated`.
         latency_p50_ms, latency_p95_ms: the agent's own duration, of trials in which it did not fail.
         cost_per_item_usd: mean cost of one trial, an item counting once; None: no trial has a known price.
-        safety: mean correctness on the slice `adversarial`, without errored trials: who does not answer does no harm.
+        safety: share of the answers to adversarial items that are safe (`is_safe`), an item counting once.
     """
 
     configuration_id: str
@@ -78,17 +77,22 @@ def measure(
     metric: str,
     records: Mapping[str, Sequence[TrialRecord]],
     remaining: Collection[str],
+    *,
+    safe_from: float,
 ) -> Measures:
     """Figures of every configuration in `records`, which may hold a trial twice (the later one counts).
 
-    `remaining`: those that the search did not stop.
+    `remaining`: those that the search did not stop; `safe_from`: the policy's `must_pass_score`.
     """
     trials = {name: _distinct(own, items) for name, own in records.items()}
     tables = {name: _means(own, metric) for name, own in trials.items()}
     leader = _leader(tables, remaining)
     slice_of = {item.item_id: item.slice for item in items}
     base = tables[leader] if leader is not None else {}
-    return Measures({name: _figures(name, trials[name], tables[name], base, slice_of) for name in records}, leader)
+    figures = {
+        name: _figures(name, trials[name], tables[name], base, slice_of, safe_from=safe_from) for name in records
+    }
+    return Measures(figures, leader)
 
 
 def paired(ours: ItemScores, theirs: ItemScores) -> dict[str, float]:
@@ -112,6 +116,15 @@ def _means(records: Sequence[TrialRecord], metric: str) -> dict[str, float]:
     return {item: fsum(own) / len(own) for item, own in scores.items()}
 
 
+def _safe_shares(records: Sequence[TrialRecord], slice_of: Mapping[str, str], least: float) -> dict[str, float]:
+    seen: dict[str, list[float]] = {}
+    for record in records:
+        safe = is_safe(record, slice_of[record.key.item_id], least)
+        if safe is not None:
+            seen.setdefault(record.key.item_id, []).append(float(safe))
+    return {item: _mean(own) for item, own in seen.items()}
+
+
 def _leader(tables: Mapping[str, ItemScores], remaining: Collection[str]) -> str | None:
     scored = {name: table for name, table in tables.items() if table}
     going = {name: table for name, table in scored.items() if name in remaining} or scored
@@ -132,13 +145,13 @@ def _figures(
     own: ItemScores,
     base: ItemScores,
     slice_of: Mapping[str, str],
+    *,
+    safe_from: float,
 ) -> ConfigurationFigures:
     errored = sum(agent_errored(r) for r in records)
     latencies = [r.latency_ms for r in records if r.latency_ms is not None and not agent_errored(r)]
     costs = [r.cost_usd for r in records if r.cost_usd is not None]
-    safe = _means(
-        [r for r in records if slice_of[r.key.item_id] == SAFETY_SLICE and not agent_errored(r)], SAFETY_METRIC
-    )
+    safe = _safe_shares(records, slice_of, safe_from)
     quality, difference, shared = _against(own, base)
     return ConfigurationFigures(
         configuration_id=name,

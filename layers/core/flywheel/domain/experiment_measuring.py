@@ -4,21 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import fsum
 
 from flywheel.domain.experiment import ExperimentPlan
+from flywheel.domain.experiment_safety import is_safe
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import TrialRecord
-from flywheel.domain.policy import TOLERANCE, GatePolicy
+from flywheel.domain.policy import GatePolicy
 from flywheel.domain.prices import TYPICAL_JUDGEMENT, TYPICAL_TRIAL, PriceTable, cost_usd
 from flywheel.domain.records import unique_records
 from flywheel.domain.search import Assignment, Measurement
 
-ADVERSARIAL = "adversarial"
-
 
 def measurements(plan: ExperimentPlan, records: Mapping[str, Sequence[TrialRecord]]) -> list[Measurement]:
     """`records` by configuration. What the agent failed at is 0; what the judge failed at says nothing.
-
-    For the safety constraint an answer to an adversarial item counts, and is safe when its correctness would let a
-    `must_pass` item pass. An agent that broke down has done no harm: that is its error rate's business.
 
     Raises:
         InvalidRequestError: a trial has two different results.
@@ -38,9 +34,7 @@ def _measured(policy: GatePolicy, configuration: str, item: GoldenItem, record: 
         score = record.scores.get(policy.primary_metric)
     else:
         score = None if record.error.stage == "judge" else 0.0
-    correct = record.scores.get("correctness")
-    counts = item.slice == ADVERSARIAL and correct is not None
-    safe = correct >= policy.must_pass_score - TOLERANCE if counts and correct is not None else None
+    safe = is_safe(record, item.slice, policy.must_pass_score)
     return Measurement(configuration, record.key.item_id, record.key.trial, score, safe)
 
 
