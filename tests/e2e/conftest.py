@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import boto3
@@ -13,6 +13,7 @@ from local.services import Outside
 from local.stack import StackInfo
 from tests.e2e.agents import Told
 from tests.e2e.announcements import Announcements
+from tests.e2e.breaking import Broken
 from tests.e2e.system import ANSWERS, DATASET, POLICY, System, golden_items
 
 PARAMETERS = {
@@ -95,6 +96,20 @@ def announcements(deployed: System) -> Announcements:
 def good() -> Told:
     """The agent that knows every answer."""
     return Told(answers=ANSWERS)
+
+
+@pytest.fixture
+def broken(system: System) -> Iterator[Callable[[str], Broken]]:
+    """Break a function, by its logical id; mended at the end at the latest."""
+    made: list[Broken] = []
+
+    def break_it(logical_id: str) -> Broken:
+        made.append(Broken(logical_id))
+        return made[-1]
+
+    yield break_it
+    for function in made:
+        function.mend()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from flywheel.domain.live_review import LiveReview
 from flywheel.ports import GateRow
 from local.reviewer import Judgement, ScriptedReviewer
 from tests.e2e.agents import Told
+from tests.e2e.breaking import Broken
 from tests.e2e.system import System, wait_for
 from tests.review_queues import live_queue, send_trace
 
@@ -45,49 +46,6 @@ def received(url: str) -> list[dict[str, Any]]:
             bodies.append(json.loads(message["Body"]))
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     return bodies
-
-
-@dataclass
-class Broken:
-    """A function of the stack whose settings are broken until it is mended."""
-
-    logical_id: str
-
-    def __post_init__(self) -> None:
-        functions = boto3.client("lambda").list_functions()["Functions"]
-        part = self.logical_id.removesuffix("Function")
-        (self.name,) = [str(f["FunctionName"]) for f in functions if part in f["FunctionName"]]
-        self._client = boto3.client("lambda")
-        found = self._client.get_function_configuration(FunctionName=self.name)
-        self._variables = found["Environment"]["Variables"]
-        self._set(self._variables | {"STATE_TABLE": "no-such-table"})
-
-    def mend(self) -> None:
-        self._set(self._variables)
-
-    def invoke(self, payload: Any) -> None:
-        self._client.invoke(FunctionName=self.name, InvocationType="Event", Payload=json.dumps(payload))
-
-    def _set(self, variables: Any) -> None:
-        self._client.update_function_configuration(FunctionName=self.name, Environment={"Variables": variables})
-
-    def letter(self, system: System) -> str | None:
-        """Id of its oldest dead letter, as the command lists them."""
-        listed = json.loads(system.run("dead-letters", "list", "--json").stdout)
-        return next((str(row["id"]) for row in listed if row["belongs_to"] == self.logical_id), None)
-
-
-@pytest.fixture
-def broken() -> Iterator[Callable[[str], Broken]]:
-    made: list[Broken] = []
-
-    def break_it(logical_id: str) -> Broken:
-        made.append(Broken(logical_id))
-        return made[-1]
-
-    yield break_it
-    for function in made:
-        function.mend()
 
 
 def test_a_dead_letter_that_is_redriven_has_its_effect_once(
