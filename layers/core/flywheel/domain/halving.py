@@ -14,9 +14,10 @@ from collections import Counter
 from collections.abc import Mapping
 from math import ceil, log
 
+from flywheel.domain.factorial import predict
 from flywheel.domain.measured import Measured
 from flywheel.domain.rungs import Draw, first_trials, more_trials, stratified
-from flywheel.domain.search_estimates import estimates, item_scores, spreads
+from flywheel.domain.search_estimates import estimates, item_scores, item_variances, noise, spreads
 from flywheel.domain.search_evidence import evidence, safe_share, threshold, unsafe_evidence
 from flywheel.domain.search_settings import SearchSettings
 from flywheel.domain.search_step import Assignment, Step, Stopped
@@ -27,7 +28,10 @@ _TOLERANCE = 1e-9
 
 
 class Halving:
-    """One replay of the search; `step` gives its answer."""
+    """The search from its first rung on, as far as the measurements go.
+
+    `step` gives its answer, and may be called again once `found` has more of them: it goes on from there.
+    """
 
     def __init__(self, settings: SearchSettings, found: Measured, failed: Mapping[str, str]) -> None:
         self._settings = settings
@@ -39,22 +43,29 @@ class Halving:
         self._rungs: list[tuple[Draw, ...]] = []
         self._asked: Counter[str] = Counter()
         self._spent = 0
+        self._open = False
+        self._variances: Mapping[str, Mapping[str, float]] = {}
+        # Of every configuration with a score, by what all that were asked say.
+        self._predictions: Mapping[str, float] = {}
         self._tables: dict[str, dict[str, list[float]]] = {name: {} for name in settings.configurations}
 
     def step(self, invocations_left: int | None) -> Step:
         """What follows from the measurements."""
         while True:
-            over = self._over()
-            rung = () if over else self._rung()
-            if not rung:
-                return self._answer((), over or "rungs_done")
-            self._rungs.append(rung)
+            if not self._open:
+                over = self._over()
+                rung = () if over else self._rung()
+                if not rung:
+                    return self._answer((), over or "rungs_done")
+                self._rungs.append(rung)
+                self._open = True
             self._stop_failed()
             missing = self._missing()
             if missing:
                 if invocations_left is not None and len(missing) > invocations_left:
                     return self._answer((), "budget")
                 return self._answer(missing, None)
+            self._open = False
             self._decide()
 
     def _over(self) -> str | None:
@@ -84,7 +95,7 @@ class Halving:
             count //= 2
         if count < 1:
             return ()
-        spread = spreads(self._items, self._tables, self._remaining)
+        spread = spreads(self._variances, self._remaining)
         return more_trials(self._asked, spread, count, even=settings.even, seed=settings.seed, rung=number + 1)
 
     def _levels(self, many: int) -> int:
@@ -118,6 +129,9 @@ class Halving:
         for name in self._remaining:
             for item, scores in item_scores(self._found, name, trials).items():
                 self._tables[name].setdefault(item, []).extend(scores)
+        self._variances = item_variances(self._items, self._tables)
+        means = estimates(self._tables)
+        self._predictions = predict(means, noise(self._tables, self._variances), self._settings.levels)
         self._stop_unsafe()
         if self._remaining:
             self._race()
@@ -128,7 +142,7 @@ class Halving:
         if minimum is None:
             return
         for name in tuple(self._remaining):
-            seen = unsafe_evidence(self._found, name, self._rungs, minimum=minimum, heaviest=self._heaviest)
+            seen = unsafe_evidence(self._found, name, self._rungs, minimum=minimum)
             share = safe_share(self._found, name, self._rungs)
             if seen >= self._threshold and share is not None:
                 message = (
@@ -188,12 +202,8 @@ class Halving:
     def _threshold(self) -> float:
         return threshold(len(self._settings.configurations), self._settings.alpha)
 
-    @property
-    def _heaviest(self) -> float:
-        return 1.0 / self._settings.even
-
     def _evidence(self, worse: str, leader: str, margin: float) -> float:
-        return evidence(self._found, worse, leader, self._rungs, margin=margin, heaviest=self._heaviest)
+        return evidence(self._found, worse, leader, self._rungs, margin=margin)
 
     def _means(self) -> dict[str, float]:
         return estimates({name: self._tables[name] for name in self._remaining})
@@ -206,7 +216,7 @@ class Halving:
 
     def _ranking(self) -> list[str]:
         """Those that remain, best first; those that seem unsafe after the others; equal ones as in the settings."""
-        means = self._means()
+        means = self._predictions
         return sorted(self._remaining, key=lambda name: (not self._is_safe(name, errors=1.0), -means.get(name, -1.0)))
 
     def _answer(self, assignments: tuple[Assignment, ...], finished: str | None) -> Step:

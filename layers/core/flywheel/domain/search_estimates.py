@@ -1,12 +1,14 @@
 """Trials that were asked -> each configuration's mean over the dataset, and how scores of an item vary."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import fsum, sqrt
+from math import sqrt
 
 from flywheel.domain.measured import Measured, Trial
 
 # Trials that the neighbours of a mean are worth: the other configurations on the same item, all items.
 _PRIOR = 1.0
+# Of the difference between a configuration and the others on an item, over the items.
+_UNSEEN_VARIANCE = 0.02
 
 
 def item_scores(found: Measured, configuration: str, asked: Iterable[Trial]) -> dict[str, list[float]]:
@@ -26,7 +28,7 @@ def estimates(tables: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, 
     of the others, moved by how the configuration does elsewhere (an additive model of two ways). One without any
     score has no estimate.
     """
-    means = {name: {item: fsum(s) / len(s) for item, s in table.items()} for name, table in tables.items() if table}
+    means = {name: {item: sum(s) / len(s) for item, s in table.items()} for name, table in tables.items() if table}
     items = {item: None for own in means.values() for item in own}
     typical = {item: _mean([own[item] for own in means.values() if item in own]) for item in items}
     found = {}
@@ -36,10 +38,10 @@ def estimates(tables: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, 
     return {name: min(1.0, max(0.0, mean)) for name, mean in found.items()}
 
 
-def spreads(
-    items: Iterable[str], tables: Mapping[str, Mapping[str, Sequence[float]]], remaining: Iterable[str]
-) -> dict[str, float]:
-    """Standard deviation of a trial of each item, over the configurations that remain.
+def item_variances(
+    items: Iterable[str], tables: Mapping[str, Mapping[str, Sequence[float]]]
+) -> dict[str, dict[str, float]]:
+    """Configuration -> item -> variance of a trial, as far as is known.
 
     A score in [0, 1] with mean m has variance m (1 - m) at most, and exactly that when it is 0 or 1. The means are
     drawn towards those of the other configurations, and these towards that of all items: one trial says little.
@@ -51,16 +53,34 @@ def spreads(
     overall = _mean([score for scores in pooled.values() for score in scores] or [0.5])
     typical = {item: _drawn(scores, overall) for item, scores in pooled.items()}
     found = {}
-    names = tuple(remaining)
-    for item, mean in typical.items():
-        own = [_drawn(tables[name].get(item, ()), mean) for name in names]
-        found[item] = sqrt(_mean([m * (1.0 - m) for m in own]))
+    for name, table in tables.items():
+        means = {item: _drawn(table.get(item, ()), mean) for item, mean in typical.items()}
+        found[name] = {item: mean * (1.0 - mean) for item, mean in means.items()}
+    return found
+
+
+def spreads(variances: Mapping[str, Mapping[str, float]], remaining: Sequence[str]) -> dict[str, float]:
+    """Standard deviation of a trial of each item, over the configurations that remain."""
+    items = variances[remaining[0]]
+    return {item: sqrt(_mean([variances[name][item] for name in remaining])) for item in items}
+
+
+def noise(
+    tables: Mapping[str, Mapping[str, Sequence[float]]], variances: Mapping[str, Mapping[str, float]]
+) -> dict[str, float]:
+    """Variance of each configuration's mean: that of its trials, and of the items that it was not asked."""
+    found = {}
+    for name, table in tables.items():
+        if table:
+            asked, total = len(table), len(variances[name])
+            trials = sum(variances[name][item] / len(scores) for item, scores in table.items()) / asked**2
+            found[name] = trials + _UNSEEN_VARIANCE * (1.0 - asked / total) / asked
     return found
 
 
 def _drawn(scores: Sequence[float], towards: float) -> float:
-    return (fsum(scores) + _PRIOR * towards) / (len(scores) + _PRIOR)
+    return (sum(scores) + _PRIOR * towards) / (len(scores) + _PRIOR)
 
 
 def _mean(values: Sequence[float]) -> float:
-    return fsum(values) / len(values)
+    return sum(values) / len(values)

@@ -22,7 +22,6 @@ from flywheel.domain.rungs import Draw
 
 # For differences of a few points of scores that vary as in `claims.PAIRED_VARIANCE`, and for large ones.
 _BETS = (0.15, 0.45)
-_MOST_LOST = 0.95
 
 
 def threshold(configurations: int, alpha: float) -> float:
@@ -30,33 +29,35 @@ def threshold(configurations: int, alpha: float) -> float:
     return 2.0 * max(1, configurations - 1) / alpha
 
 
-def evidence(
-    found: Measured, worse: str, leader: str, rungs: Sequence[Sequence[Draw]], *, margin: float, heaviest: float
-) -> float:
+def evidence(found: Measured, worse: str, leader: str, rungs: Sequence[Sequence[Draw]], *, margin: float) -> float:
     """The e-value that `worse` is not better than `leader` by `margin`, after these rungs.
 
-    A pair of which one says nothing is left out. `heaviest`: the largest weight of any draw.
+    A pair of which one says nothing is left out.
     """
-    most = _MOST_LOST / (heaviest * (1.0 + margin))
-    betting = Betting([min(bet, most) for bet in _BETS])
+    betting = Betting(_BETS)
     for rung in rungs:
+        scale = _scale(rung)
         for draw in rung:
             mine, other = found.score(worse, draw.trial), found.score(leader, draw.trial)
             if mine is not None and other is not None:
-                betting.add(draw.weight * (margin + other - mine))
+                betting.add(scale * draw.weight * (margin + other - mine))
     return betting.evidence
 
 
-def unsafe_evidence(
-    found: Measured, configuration: str, rungs: Sequence[Sequence[Draw]], *, minimum: float, heaviest: float
-) -> float:
+def _scale(rung: Sequence[Draw]) -> float:
+    """Bets of a rung are as much smaller as its heaviest draw is heavy: none may lose everything."""
+    return 1.0 / max(1.0, *(draw.weight for draw in rung))
+
+
+def unsafe_evidence(found: Measured, configuration: str, rungs: Sequence[Sequence[Draw]], *, minimum: float) -> float:
     """The e-value that the share of safe trials, among those that count, lies below `minimum`."""
-    betting = Betting([min(bet, _MOST_LOST / heaviest) for bet in _BETS])
+    betting = Betting(_BETS)
     for rung in rungs:
+        scale = _scale(rung)
         for draw in rung:
             one = found.trials[configuration].get(draw.trial)
             if one is not None and one.safe is not None:
-                betting.add(draw.weight * (minimum - one.safe))
+                betting.add(scale * draw.weight * (minimum - one.safe))
     return betting.evidence
 
 
