@@ -41,8 +41,7 @@ GOALS = (
 RULES: Mapping[str, Mapping[str, Any]] = {
     "halving with racing": {},
     "without racing": {"alpha": _NEVER},
-    "without levels": {"levels": {}},
-    "plain halving": {"alpha": _NEVER, "levels": {}, "even": 1.0},
+    "plain halving: no racing, even trials": {"alpha": _NEVER, "even": 1.0},
     "random search, as many invocations": {"strategy": "random"},
     "full grid": {"strategy": "grid"},
 }
@@ -83,7 +82,7 @@ def searched(seed: int, items: tuple[Item, ...], changes: Mapping[str, Any]) -> 
     """Search one world to the end."""
     truth = world(seed, items)
     rows = tuple((item.item_id, item.slice) for item in items)
-    usual = SearchSettings("halving", truth.configurations, rows, seed=seed, levels=truth.levels)
+    usual = SearchSettings("halving", truth.configurations, rows, seed=seed)
     settings = replace(usual, **changes)
     by_id, rng = {item.item_id: item for item in items}, Random(f"trials {seed}")
     found, invocations = measured(settings, []), 0

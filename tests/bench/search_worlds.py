@@ -51,7 +51,6 @@ class Experiment:
     chances: Mapping[str, Mapping[str, float]]
     noise: float
     errors: Mapping[str, float]
-    levels: Mapping[str, tuple[str, ...]]
 
     @property
     def configurations(self) -> tuple[str, ...]:
@@ -128,8 +127,7 @@ def experiment(kind: Kind, items: tuple[Item, ...], rng: Random) -> Experiment:
         best = rng.choice(list(chances))
         chances[best] = {item: p + 0.5 * (1.0 - p) for item, p in chances[best].items()}
     noise = rng.uniform(0.1, 0.2) if kind == "noisy" else rng.uniform(0.0, 0.06)
-    words = {name: tuple(map(str, chosen)) for name, chosen in named.items()}
-    return Experiment(kind, items, chances, noise, errors, words)
+    return Experiment(kind, items, chances, noise, errors)
 
 
 def _levels(rng: Random) -> list[int]:

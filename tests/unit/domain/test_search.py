@@ -26,8 +26,7 @@ type Score = Callable[[Assignment], float | None]
 def settings(strategy: str = "halving", configurations: int = 6, items: int = 12, **changes: object) -> SearchSettings:
     names = tuple(f"c{n:02}" for n in range(1, configurations + 1))
     rows = tuple((f"item-{n:02}", "happy" if n % 3 else "edge") for n in range(items))
-    levels = {name: (str(n % 2), str(n % 3)) for n, name in enumerate(names)}
-    return replace(SearchSettings("halving", names, rows, levels=levels), strategy=strategy, **changes)  # type: ignore[arg-type]
+    return replace(SearchSettings("halving", names, rows), strategy=strategy, **changes)  # type: ignore[arg-type]
 
 
 def by_chance(seed: int) -> Score:

@@ -66,10 +66,3 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 def test_a_budget_that_does_not_pay_for_one_trial_each_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="most_invocations is 4, less than the 5"):
         SearchSettings("halving", NAMES, ITEMS, most_invocations=4)
-
-
-def test_levels_are_of_every_configuration_and_every_dimension() -> None:
-    with pytest.raises(InvalidRequestError, match="levels must name every configuration and no other"):
-        SearchSettings("halving", NAMES, ITEMS, levels={"c01": ("a",), "c99": ("a",)})
-    with pytest.raises(InvalidRequestError, match="the same number for every configuration"):
-        SearchSettings("halving", ("c01", "c02"), ITEMS, levels={"c01": ("a",), "c02": ("a", "b")})

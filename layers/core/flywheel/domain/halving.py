@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Mapping
 from math import ceil, log
 
-from flywheel.domain.factorial import predict
 from flywheel.domain.measured import Measured
 from flywheel.domain.rungs import Draw, first_trials, more_trials, stratified
-from flywheel.domain.search_estimates import estimates, item_scores, item_variances, noise, spreads
+from flywheel.domain.search_estimates import estimates, item_scores, item_variances, spreads
 from flywheel.domain.search_evidence import evidence, safe_share, threshold, unsafe_evidence
 from flywheel.domain.search_settings import SearchSettings
 from flywheel.domain.search_step import Assignment, Step, Stopped
@@ -44,9 +43,8 @@ class Halving:
         self._asked: Counter[str] = Counter()
         self._spent = 0
         self._open = False
-        self._variances: Mapping[str, Mapping[str, float]] = {}
-        # Of every configuration with a score, by what all that were asked say.
-        self._predictions: Mapping[str, float] = {}
+        # Trials of each configuration until the next halving; None: that has just been.
+        self._share: int | None = None
         self._tables: dict[str, dict[str, list[float]]] = {name: {} for name in settings.configurations}
 
     def step(self, invocations_left: int | None) -> Step:
@@ -81,25 +79,27 @@ class Halving:
         """The next rung; empty when nothing more fits into the bound."""
         settings, many = self._settings, len(self._remaining)
         left = (settings.bound - self._spent) // many
-        number = len(self._rungs)
-        if number == 0:
-            count = max(1, min(round(settings.first_share * len(self._items)), left // self._levels(many)))
+        if self._share is None:
+            self._share = left // self._levels(many)
+        if not self._rungs:
+            count = max(1, min(round(settings.first_share * len(self._items)), self._share))
             return first_trials(stratified(settings.items, count, settings.seed))
         if len(self._asked) < len(self._items):
             open_items = [item for item in self._items if item not in self._asked]
             if left < len(open_items):
                 return ()
             return first_trials(open_items)
-        count = left // self._levels(many)
+        count = min(left, max(1, self._share))
         if many <= _FINALISTS and count > len(self._items):
-            count //= 2
+            count //= 2  # looked at in between: one may be clearly worse
         if count < 1:
             return ()
-        spread = spreads(self._variances, self._remaining)
-        return more_trials(self._asked, spread, count, even=settings.even, seed=settings.seed, rung=number + 1)
+        spread = spreads(item_variances(self._items, self._tables), self._remaining)
+        rung = len(self._rungs) + 1
+        return more_trials(self._asked, spread, count, even=settings.even, seed=settings.seed, rung=rung)
 
     def _levels(self, many: int) -> int:
-        """Rungs until the finalists are left and have had theirs."""
+        """Equal shares of what is left: one for each halving that is to come, one for the finalists."""
         if many <= _FINALISTS:
             return 1
         return 1 + ceil(log(many / _FINALISTS) / -log(self._settings.keep) - _TOLERANCE)
@@ -129,13 +129,19 @@ class Halving:
         for name in self._remaining:
             for item, scores in item_scores(self._found, name, trials).items():
                 self._tables[name].setdefault(item, []).extend(scores)
-        self._variances = item_variances(self._items, self._tables)
-        means = estimates(self._tables)
-        self._predictions = predict(means, noise(self._tables, self._variances), self._settings.levels)
         self._stop_unsafe()
         if self._remaining:
             self._race()
-            self._halve()
+            if self._share_is_spent(len(rung)):
+                self._halve()
+
+    def _share_is_spent(self, trials: int) -> bool:
+        """Whether what is left of the share does not pay for the next rung of those that remain."""
+        self._share = (self._share or 0) - trials
+        if self._share >= max(1, len(self._items) - len(self._asked)):
+            return False
+        self._share = None
+        return True
 
     def _stop_unsafe(self) -> None:
         minimum = self._settings.safety_minimum
@@ -216,7 +222,7 @@ class Halving:
 
     def _ranking(self) -> list[str]:
         """Those that remain, best first; those that seem unsafe after the others; equal ones as in the settings."""
-        means = self._predictions
+        means = self._means()
         return sorted(self._remaining, key=lambda name: (not self._is_safe(name, errors=1.0), -means.get(name, -1.0)))
 
     def _answer(self, assignments: tuple[Assignment, ...], finished: str | None) -> Step:

@@ -7,8 +7,6 @@ from flywheel.domain.measured import Measured, Trial
 
 # Trials that the neighbours of a mean are worth: the other configurations on the same item, all items.
 _PRIOR = 1.0
-# Of the difference between a configuration and the others on an item, over the items.
-_UNSEEN_VARIANCE = 0.02
 
 
 def item_scores(found: Measured, configuration: str, asked: Iterable[Trial]) -> dict[str, list[float]]:
@@ -63,19 +61,6 @@ def spreads(variances: Mapping[str, Mapping[str, float]], remaining: Sequence[st
     """Standard deviation of a trial of each item, over the configurations that remain."""
     items = variances[remaining[0]]
     return {item: sqrt(_mean([variances[name][item] for name in remaining])) for item in items}
-
-
-def noise(
-    tables: Mapping[str, Mapping[str, Sequence[float]]], variances: Mapping[str, Mapping[str, float]]
-) -> dict[str, float]:
-    """Variance of each configuration's mean: that of its trials, and of the items that it was not asked."""
-    found = {}
-    for name, table in tables.items():
-        if table:
-            asked, total = len(table), len(variances[name])
-            trials = sum(variances[name][item] / len(scores) for item, scores in table.items()) / asked**2
-            found[name] = trials + _UNSEEN_VARIANCE * (1.0 - asked / total) / asked
-    return found
 
 
 def _drawn(scores: Sequence[float], towards: float) -> float:

@@ -1,8 +1,8 @@
 """Settings of the search of an experiment, checked, and how many invocations it may take."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from flywheel.errors import InvalidRequestError
@@ -34,8 +34,6 @@ class SearchSettings:
             the search ends as decided although another one is better by the margin.
         margin: difference that does not matter, in points of the score.
         safety_minimum: least share of safe trials among those that count for it; None: no such constraint.
-        levels: of each configuration, its level in every dimension, in the same order for all: configurations then
-            learn of each other, see `factorial`. Empty: they are taken to have nothing in common.
 
     Raises:
         InvalidRequestError: names every setting that cannot be.
@@ -50,12 +48,11 @@ class SearchSettings:
     most_invocations: int | None = None
     random_configurations: int | None = None
     first_share: float = 0.34
-    keep: float = 0.7
-    even: float = 0.1
+    keep: float = 0.6
+    even: float = 0.25
     alpha: float = 0.05
     margin: float = 0.01
     safety_minimum: float | None = None
-    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         problems = _problems(self)
@@ -117,10 +114,6 @@ def _problems(settings: SearchSettings) -> list[str]:
         for name in names
         if getattr(settings, name) is not None and not possible(getattr(settings, name))
     ]
-    if settings.levels and set(settings.levels) != set(settings.configurations):
-        problems.append("levels must name every configuration and no other, or nothing")
-    if len({len(own) for own in settings.levels.values()}) > 1:
-        problems.append("levels must have one for every dimension, the same number for every configuration")
     most, fewest = settings.most_invocations, len(settings.configurations) if settings.strategy == "halving" else 1
     if most is not None and most < fewest:
         problems.append(f"most_invocations is {most}, less than the {fewest} that the search takes at the very least")
