@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import evaluate, gate, loop, packages, verdict
+from tests.bench import evaluate, gate, loop, packages, search, verdict
 
 
 def main() -> int:
@@ -26,7 +26,16 @@ def main() -> int:
     simulated = _done(lambda: verdict.main([]))
     print("\n5. the loop: sampler, harvest, webhook", flush=True)
     looped = _done(lambda: loop.main([]))
-    done = {"packages": packaged, "gate": measured, "evaluate": evaluated, "verdict": simulated, "loop": looped}
+    print("\n6. the search of an experiment, in simulated worlds", flush=True)
+    searched = _done(lambda: search.main([]))
+    done = {
+        "packages": packaged,
+        "gate": measured,
+        "evaluate": evaluated,
+        "verdict": simulated,
+        "loop": looped,
+        "search": searched,
+    }
     words = {0: "every goal is met", 1: "a goal is MISSED", None: "NOT MEASURED"}
     print("\n" + "; ".join(f"{name}: {words[code]}" for name, code in done.items()))
     return 0 if all(code == 0 for code in done.values()) else 1

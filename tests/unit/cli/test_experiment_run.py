@@ -48,7 +48,7 @@ def written(data: Any = HPO, name: str = "hpo_config.json", **more: Any) -> str:
 
 
 def test_the_plan_names_configurations_runtimes_rungs_and_what_they_cost(session: DoubleSession) -> None:
-    done = run(session, "experiment", "run", written(), "--dry-run")
+    done = run(session, "experiment", "run", written(search={"trials": 4}), "--dry-run")
     assert done.exit_code == 0, done.output
     for said in (
         "c04  b      de             unheard-of",
@@ -66,7 +66,7 @@ def test_the_plan_names_configurations_runtimes_rungs_and_what_they_cost(session
 
 
 def test_the_plan_is_data_for_scripts(session: DoubleSession) -> None:
-    said = json.loads(run(session, "experiment", "run", written(), "--dry-run", "--json").stdout)
+    said = json.loads(run(session, "experiment", "run", written(search={"trials": 4}), "--dry-run", "--json").stdout)
     assert [one["id"] for one in said["configurations"]] == ["c01", "c02", "c03", "c04"]
     assert said["configurations"][3]["values"] == {"model": "b", "system_prompt": "de"}
     assert (said["runtimes"], said["items"], said["refused"]) == ({"r01": 4}, 12, [])
