@@ -37,14 +37,25 @@ GOALS = (
     Goal("the same, largest of any world", ("largest_share_of_grid",), "at most", 0.4),
 )
 
-# What is compared: changes of the settings.
+# What is compared: changes of the settings. With 20 trials an item the full grid itself is within a point of the best
+# in about 95 % of the worlds; with fewer, noise decides among the good ones, whatever is asked.
+TRIALS = 20
+OURS, GRID = "halving with racing", "full grid"
 RULES: Mapping[str, Mapping[str, Any]] = {
-    "halving with racing": {},
-    "without racing": {"alpha": _NEVER},
-    "plain halving: no racing, even trials": {"alpha": _NEVER, "even": 1.0},
-    "random search, as many invocations": {"strategy": "random"},
-    "full grid": {"strategy": "grid"},
+    OURS: {"trials": TRIALS},
+    "plain halving: no racing, even trials": {"trials": TRIALS, "alpha": _NEVER, "even": 1.0},
+    "random search at the same bound": {"trials": TRIALS, "strategy": "random"},
+    GRID: {"trials": TRIALS, "strategy": "grid"},
+    f"{OURS}, 12 trials": {"trials": 12},
+    f"{GRID}, 12 trials": {"trials": 12, "strategy": "grid"},
+    f"{OURS}, 8 trials": {"trials": 8},
+    f"{GRID}, 8 trials": {"trials": 8, "strategy": "grid"},
+    f"{OURS}, 4 trials": {"trials": 4},
+    f"{GRID}, 4 trials": {"trials": 4, "strategy": "grid"},
 }
+
+
+HEAD = f"{'':38}  within 1 point  share of grid  largest  points lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +139,11 @@ def _mean(values: Sequence[float]) -> float:
     return fsum(values) / len(values)
 
 
-def lines(rules: Mapping[str, Mapping[str, Any]]) -> str:
-    """One row a rule."""
-    head = f"{'':36}  within 1 point  share of grid  points lost"
-    return "\n".join(
-        [head]
-        + [
-            f"{name:36}  {own['within_1_point']:14.1%}  {own['share_of_grid']:13.1%}  {own['points_lost']:11.2f}"
-            for name, own in rules.items()
-        ]
+def line(name: str, own: Mapping[str, Any]) -> str:
+    """One rule's row; columns as in `HEAD`."""
+    return (
+        f"{name:38}  {own['within_1_point']:14.1%}  {own['share_of_grid']:13.1%}  {own['largest_share_of_grid']:7.1%}  "
+        f"{own['points_lost']:11.2f}"
     )
 
 
@@ -149,17 +156,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     started = time.perf_counter()
     items, seeds = dataset(), range(asked.first, asked.first + asked.worlds)
+    rules: dict[str, dict[str, Any]] = {}
+    print(HEAD)
     with ProcessPoolExecutor(asked.workers) as pool:
-        rules = {
-            name: figures(list(pool.map(partial(searched, items=items, changes=changes), seeds, chunksize=4)))
-            for name, changes in RULES.items()
-        }
-    ours = rules["halving with racing"]
-    written = {**ours, "rules": rules, "first_seed": asked.first, "took_s": round(time.perf_counter() - started, 1)}
+        for name, changes in RULES.items():
+            found = pool.map(partial(searched, items=items, changes=changes), seeds, chunksize=4)
+            rules[name] = figures(list(found))
+            print(line(name, rules[name]), flush=True)
+    ours = rules[OURS]
+    written = {
+        **ours,
+        "rules": rules,
+        "trials": TRIALS,
+        "first_seed": asked.first,
+        "took_s": round(time.perf_counter() - started, 1),
+    }
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps(written, indent=2) + "\n", "utf-8")
     met = results(GOALS, written)
-    print(f"{lines(rules)}\n\n{table(met)}\n\n{written['took_s']:.0f} s; written to {OUTPUT.relative_to(ROOT)}")
+    print(f"\n{table(met)}\n\n{written['took_s']:.0f} s; written to {OUTPUT}")
     return 0 if all(result.met for result in met) else 1
 
 

@@ -19,10 +19,13 @@ def exhaustive_step(
     remaining, stopped = _drawn(settings)
     left = settings.bound
     items = [item_id for item_id, _ in settings.items]
-    passed: list[tuple[str, int]] = []
-    tables: dict[str, dict[str, list[float]]] = {name: {} for name in settings.configurations}
+    passes = dict.fromkeys(settings.configurations, 0)
 
     def answer(rung: int, missing: tuple[Assignment, ...], finished: str | None) -> Step:
+        tables = {
+            name: item_scores(found, name, ((item, trial) for trial in range(1, passes[name] + 1) for item in items))
+            for name in settings.configurations
+        }
         best = _best(settings, found, remaining, tables, rung)
         return Step(rung, missing, tuple(stopped), tuple(remaining), finished, best, estimates(tables))
 
@@ -39,9 +42,7 @@ def exhaustive_step(
             return answer(rung, (), "budget")
         if missing:
             return answer(rung, missing, None)
-        passed += trials
-        for name in remaining:
-            tables[name] = item_scores(found, name, passed)
+        passes.update(dict.fromkeys(remaining, rung))
     return answer(settings.trials, (), "grid_done")
 
 
