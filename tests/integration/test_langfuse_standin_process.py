@@ -59,7 +59,7 @@ def test_it_is_ready_within_a_moment() -> None:
     began = time.monotonic()
     with running_stand_in() as running:
         assert httpx.get(f"{running.url}/api/public/health").status_code == 200
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # a second by itself; a busy machine takes longer
 
 
 def is_gone(pid: int) -> bool:

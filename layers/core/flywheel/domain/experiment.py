@@ -107,7 +107,7 @@ class SearchOptions:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
     strategy: Strategy = "halving"
-    trials: int = 16
+    trials: int = 4
     sample: int | None = None
     seed: int = 0
 

@@ -21,7 +21,7 @@ class SearchSettings:
         strategy: `grid`: every configuration, all trials; `random`: so many of them, all trials; `halving`.
         configurations: their names.
         items: (item id, slice) of the dataset; the slices decide what the first rung asks.
-        trials: of each item in the full grid. With 16 the search keeps its promise (`python -m tests.bench.search`);
+        trials: of each item in the full grid. With 20 the search keeps its promise (`python -m tests.bench.search`);
             with fewer it is cheaper, and noise decides more often among good ones, in the full grid as well.
         seed: of all draws.
         budget_share: most invocations of `halving`, as a share of the full grid's; also what `random` may take.
@@ -42,7 +42,7 @@ class SearchSettings:
     strategy: Strategy
     configurations: tuple[str, ...]
     items: tuple[tuple[str, str], ...]
-    trials: int = 16
+    trials: int = 20
     seed: int = 0
     budget_share: float = 0.4
     most_invocations: int | None = None
