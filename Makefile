@@ -75,7 +75,7 @@ local: setup ## start the local stack and deploy the template to it
 langfuse-stand-in: setup ## an empty Langfuse stand-in in the foreground, on LANGFUSE_PORT (3000)
 	@exec $(RUN)/python -m local.langfuse --port $(LANGFUSE_PORT) --db :memory:
 
-bench: setup ## measure packages, the whole gate, the evaluate stage against alternatives, the verdict, the loop, the search (20 minutes)
+bench: setup ## measure packages, the whole gate, the evaluate stage against alternatives, the verdict, the loop, the search (half an hour)
 	@exec $(RUN)/python -m tests.bench
 
 bench-verdict: setup ## simulate thousands of gates and days of traces; hold error rates and costs against limits (two minutes)

@@ -37,8 +37,8 @@ GOALS = (
     Goal("the same, largest of any world", ("largest_share_of_grid",), "at most", 0.4),
 )
 
-# What is compared: changes of the settings. With their 20 trials an item the full grid itself is within a point of the
-# best in about 95 % of the worlds; with fewer, noise decides among the good ones, whatever is asked.
+# What is compared: changes of the settings. With fewer trials of an item than their 20, noise decides among the good
+# ones more often, in the full grid as well.
 OURS, GRID = "halving with racing", "full grid"
 RULES: Mapping[str, Mapping[str, Any]] = {
     OURS: {},
