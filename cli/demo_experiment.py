@@ -186,10 +186,12 @@ def show(console: Console, out: Experimented, *, keep: bool) -> None:
 
 def lines_of(out: Experimented) -> list[str]:
     """What was found, what it took, what became of it."""
+    from flywheel.report.render import usd  # noqa: PLC0415 - jinja2
+
     share = out.invocations / out.grid_invocations if out.grid_invocations else 0.0
     asked = f"{out.invocations} invocations, {share:.0%} of the full grid's {out.grid_invocations}"
     lines = [
-        f"{out.configurations} configurations, {out.stopped} stopped early: {asked}; answers cost {_usd(out.cost_usd)}",
+        f"{out.configurations} configurations, {out.stopped} stopped early: {asked}; answers cost {usd(out.cost_usd)}",
         *(f"rung {one['rung']}: {one['configurations']} configurations, {one['trials']} trials" for one in out.rungs),
     ]
     if out.best is not None:
@@ -206,15 +208,12 @@ def lines_of(out: Experimented) -> list[str]:
 
 
 def _figures(best: Best) -> str:
+    from flywheel.report.render import usd  # noqa: PLC0415 - jinja2
+
     quality = "not measured" if best.quality is None else f"{best.quality:.3f}"
+    cost = "an unknown amount" if best.cost_per_item_usd is None else usd(best.cost_per_item_usd)
     latency = "not measured" if best.latency_p95_ms is None else f"{best.latency_p95_ms:.0f} ms"
-    return (
-        f"{best.configuration} ({best.label}): quality {quality}, {_usd(best.cost_per_item_usd)} an item, p95 {latency}"
-    )
-
-
-def _usd(amount: float | None) -> str:
-    return "an unknown amount" if amount is None else f"${amount:.5f}" if amount < ONE_POINT else f"${amount:.2f}"
+    return f"{best.configuration} ({best.label}): quality {quality}, {cost} an item, p95 {latency}"
 
 
 def _experiment(session: "Session", file: Path, console: Console) -> tuple["ExperimentRow", "ExperimentReport"]:

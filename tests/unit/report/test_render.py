@@ -222,9 +222,10 @@ def test_a_figure_is_shown_in_the_unit_of_its_metric(value: float | None, metric
 
 
 def test_money_time_shares_and_differences_read_well() -> None:
-    assert [usd(v) for v in (None, 0.0, 0.00961, 0.5, 1234.5)] == [
+    assert [usd(v) for v in (None, 0.0, 0.0000381, 0.00961, 0.5, 1234.5)] == [
         "\N{EN DASH}",
         "$0.00",
+        "$0.000038",
         "$0.0096",
         "$0.50",
         "$1,234.50",

@@ -1,6 +1,7 @@
 """Report -> one HTML file that needs nothing else: no script, no font, no picture, no request."""
 
 from functools import cache
+from math import floor, log10
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -127,7 +128,9 @@ def usd(amount: float | None) -> str:
         return NOTHING
     if amount >= 1 or amount == 0:
         return f"${amount:,.2f}"
-    whole, _, cents = f"{amount:.4f}".partition(".")
+    # Two digits that are no zeros, or cents: the cheapest model's answer costs thousandths of a cent.
+    places = max(4, 1 - floor(log10(amount)))
+    whole, _, cents = f"{amount:.{places}f}".partition(".")
     return f"${whole}.{cents.rstrip('0').ljust(2, '0')}"
 
 
