@@ -12,6 +12,7 @@ import pytest
 
 from flywheel.adapters.experiment_spans import LangfuseSpanSink
 from flywheel.adapters.langfuse import LangfuseApi, LangfuseCredentials
+from flywheel.adapters.langfuse_late_scores import LangfuseLateScores
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.live_evaluators import CORRECTNESS, EVAL_SOURCE, HELPFULNESS
 from flywheel.domain.outcome import TrialKey, TrialRecord
@@ -129,6 +130,10 @@ def test_items_of_a_gates_experiment_get_a_score_of_langfuse_against_their_facts
     roots = [identity.root_span_id(of_arm.gate_id, record.key) for record in records]
     assert {root: found[root]["value"] for root in roots} == dict(zip(roots, [1, 0], strict=True))
     assert {score["name"] for score in found.values()} == {CORRECTNESS}
+    # The report of an experiment finds them by trace.
+    traces = [identity.trace_id(of_arm.gate_id, record.key) for record in records]
+    late = LangfuseLateScores(session.langfuse_api).read(traces, [CORRECTNESS], deadline_s=10)
+    assert late == ({CORRECTNESS: dict(zip(traces, [1.0, 0.0], strict=True))}, None)
     # And they are there where an experiment is read.
     query = [("fromStartTime", "2020-01-01T00:00:00Z"), ("fields", "core,scores")]
     items = session.langfuse_api.get("experiment-items", query)["data"]
