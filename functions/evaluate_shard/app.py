@@ -27,7 +27,7 @@ from flywheel.domain.prices import load_prices
 from flywheel.evaluation.ports import Judge, checked_environment
 from flywheel.evaluation.service import Invocation, Langfuse, ShardEvaluator
 from flywheel.evaluation.shard import Limits, ShardSummary
-from flywheel.events import ShardPointer
+from flywheel.events import ShardRequest
 from flywheel.runtimes import gate_environment
 
 logger, metrics = Logger(), Metrics()
@@ -35,7 +35,7 @@ logger, metrics = Logger(), Metrics()
 DATASET_LOOKUP_S = 25.0  # a Langfuse that restarts is waited for before anything is invoked
 SESSION_START_S = 5.0  # an invocation that could not start is tried again inside this
 
-type Evaluate = Callable[[ShardPointer, Invocation], ShardSummary]
+type Evaluate = Callable[[ShardRequest, Invocation], ShardSummary]
 
 
 class Settings(BaseModel):
@@ -101,7 +101,9 @@ def make_evaluate(settings: Settings) -> Evaluate:
     )
     # One event loop for the life of the function: the judge's connections belong to it.
     runner = asyncio.Runner()
-    return lambda pointer, invocation: runner.run(evaluator.evaluate(pointer.gate_id, pointer.key, invocation))
+    return lambda pointer, invocation: runner.run(
+        evaluator.evaluate(pointer.gate_id, pointer.key, invocation, attempt=pointer.attempt)
+    )
 
 
 @cache
@@ -119,8 +121,8 @@ def invocation_of(context: LambdaContext) -> Invocation:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-@event_parser(model=ShardPointer)
-def lambda_handler(event: ShardPointer, context: LambdaContext) -> dict[str, Any]:
+@event_parser(model=ShardRequest)
+def lambda_handler(event: ShardRequest, context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(gate_id=event.gate_id, shard=event.key)
     summary = evaluate()(event, invocation_of(context))
     metrics.add_metric("TrialsFinished", MetricUnit.Count, summary.trials - summary.resumed)

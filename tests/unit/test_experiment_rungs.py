@@ -168,6 +168,7 @@ def test_an_attempt_goes_on_where_the_one_before_was_stopped_and_asks_nothing_tw
     moved = load_shard(world.objects.read(shard_key(reply.shards[0].gate_id, reply.shards[0].key)))
     now = world.row().runtimes["r01"].runtime_id
     assert moved.runtime_ids == {"candidate": now} != {"candidate": before}
+    assert {pointer.attempt for pointer in reply.shards} == {2}
     _, trials = carried_out(world)
     assert trials == 8 + 16
 

@@ -52,6 +52,12 @@ class ShardPointer(Wire):
     key: str
 
 
+class ShardRequest(ShardPointer):
+    """`attempt`: of an experiment, the one that asks; an earlier one that still runs somewhere must not be answered."""
+
+    attempt: PositiveInt | None = None
+
+
 class DecideReply(Wire):
     """`hold_s`: seconds for which a person may decide when the action is `hold`, else 0."""
 

@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from flywheel.events import Failure, ShardPointer, Wire
+from flywheel.events import Failure, ShardRequest, Wire
 
 
 class PlanExperimentRequest(Wire):
@@ -50,7 +50,7 @@ class PlanRungReply(Wire):
     experiment_id: str
     rung: int
     again: bool = False
-    shards: tuple[ShardPointer, ...] = ()
+    shards: tuple[ShardRequest, ...] = ()
 
 
 class DeployRuntimeReply(Wire):

@@ -12,7 +12,7 @@ from flywheel.domain.outcome import TrialRecord
 from flywheel.domain.prices import PriceTable
 from flywheel.domain.search import Search, Step
 from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError
-from flywheel.events import ShardPointer
+from flywheel.events import ShardRequest
 from flywheel.experiment_events import PlanRungReply
 from flywheel.experiment_evidence import ExperimentEvidence, Rung
 from flywheel.experiment_shards import ExperimentShards, Pointer, configuration_of, plan_rung_shards
@@ -57,7 +57,7 @@ class RungPlanner:
         if rung > (rungs[-1].rung if rungs else 0):
             raise InvalidRequestError(f"experiment {experiment_id} never came to rung {rung}")
         if rungs and rungs[-1].finished is not None:
-            return _reply(experiment_id, rungs[-1].rung, ())
+            return _reply(row, rungs[-1].rung, ())
         unavailable = _unavailable(plan, row)
         records, missing = self._shards.results([pointer for one in rungs for pointer in one.shards])
         if rungs:
@@ -72,7 +72,7 @@ class RungPlanner:
             failed.setdefault(configuration_of(pointer), f"shard {pointer[1]} has no results, asked for twice")
         standing = self._decide(plan, row, rungs, records, failed)
         self._experiments.note_rung(experiment_id, standing.rung)
-        return _reply(experiment_id, standing.rung, standing.shards)
+        return _reply(row, standing.rung, standing.shards)
 
     def _decide(
         self,
@@ -125,7 +125,7 @@ class RungPlanner:
             logger.warning("shards without results are asked for again", extra={"rung": rung, "shards": len(shards)})
         self._shards.move(shards, _runtime_ids(plan, row))
         self._experiments.note_rung(plan.experiment_id, rung)
-        return _reply(plan.experiment_id, rung, shards, again=again)
+        return _reply(row, rung, shards, again=again)
 
     def _running(self, experiment_id: str) -> ExperimentRow:
         row = self._experiments.get(experiment_id)
@@ -190,11 +190,11 @@ def _runtime_ids(plan: ExperimentPlan, row: ExperimentRow) -> dict[str, str]:
     return {one.configuration_id: found[one.runtime] for one in plan.configurations if one.runtime in found}
 
 
-def _reply(experiment_id: str, rung: int, shards: Sequence[Pointer], *, again: bool = False) -> PlanRungReply:
+def _reply(row: ExperimentRow, rung: int, shards: Sequence[Pointer], *, again: bool = False) -> PlanRungReply:
     return PlanRungReply(
         action="evaluate" if shards else "end",
-        experiment_id=experiment_id,
+        experiment_id=row.experiment_id,
         rung=rung,
         again=again,
-        shards=tuple(ShardPointer(gate_id=run, key=key) for run, key in shards),
+        shards=tuple(ShardRequest(gate_id=run, key=key, attempt=row.attempt) for run, key in shards),
     )

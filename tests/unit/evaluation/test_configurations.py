@@ -46,15 +46,19 @@ class Raw(Agent):
         return super().invoke(runtime_arn, payload, **call)
 
 
-def running(runtime_id: str = "fw_r01-0001") -> InMemoryExperiments:
+def running() -> InMemoryExperiments:
     experiments = InMemoryExperiments()
     experiments.open(experiment_row(EXPERIMENT))
-    experiments.plan_runtimes(EXPERIMENT, {"r01": ExperimentRuntime("fw_r01", runtime_id, ready=True)})
+    experiments.plan_runtimes(EXPERIMENT, {"r01": ExperimentRuntime("fw_r01", "fw_r01-0001", ready=True)})
     return experiments
 
 
 def evaluate(
-    agent: Agent, langfuse: Langfuse, objects: Objects, experiments: InMemoryExperiments | None = None
+    agent: Agent,
+    langfuse: Langfuse,
+    objects: Objects,
+    experiments: InMemoryExperiments | None = None,
+    attempt: int | None = 1,
 ) -> ShardSummary:
     evaluator = ShardEvaluator(
         store=objects,
@@ -71,7 +75,7 @@ def evaluate(
         clock=FixedClock(),
     )
     invocation = Invocation(lambda: 900.0, lambda runtime_id: f"arn:runtime/{runtime_id}")
-    return asyncio.run(evaluator.evaluate(RUN, "1-00", invocation))
+    return asyncio.run(evaluator.evaluate(RUN, "1-00", invocation, attempt=attempt))
 
 
 @pytest.fixture
@@ -124,15 +128,30 @@ def test_an_agent_that_fails_while_the_experiment_runs_is_a_result(objects: Obje
     assert evaluate(Agent(failed), Langfuse(), objects) == ShardSummary(trials=2, errored=2)
 
 
-@pytest.mark.parametrize("state", ["ended", "resumed", "unknown"])
-def test_nothing_is_asked_for_an_attempt_that_is_over(objects: Objects, state: str) -> None:
-    experiments = running("fw_r01-of-the-next-attempt" if state == "resumed" else "fw_r01-0001")
-    if state == "ended":
-        experiments.end(EXPERIMENT, outcome="stopped", reasons=(), ended=NOON)
+@pytest.mark.parametrize("state", ["ended", "unknown"])
+def test_nothing_is_asked_for_an_experiment_that_is_over(objects: Objects, state: str) -> None:
+    experiments = running()
+    experiments.end(EXPERIMENT, outcome="stopped", reasons=(), ended=NOON)
     agent = Agent()
     with pytest.raises(ConflictError):
         evaluate(agent, Langfuse(), objects, InMemoryExperiments() if state == "unknown" else experiments)
     assert agent.calls == []
+
+
+@pytest.mark.parametrize("attempt", [1, None])
+def test_an_earlier_attempt_asks_nothing_at_the_runtimes_that_the_next_one_moved_its_shard_to(
+    objects: Objects, attempt: int | None
+) -> None:
+    experiments = running()
+    experiments.end(EXPERIMENT, outcome="stopped", reasons=(), ended=NOON)
+    experiments.reopen(EXPERIMENT, "arn:2", NOON)
+    early, mine = Agent(), Agent()
+
+    with pytest.raises(ConflictError):
+        evaluate(early, Langfuse(), objects, experiments, attempt)
+
+    assert early.calls == []
+    assert evaluate(mine, Langfuse(), objects, experiments, 2).trials == 2
 
 
 def test_a_gate_sends_the_bytes_that_it_always_sent() -> None:

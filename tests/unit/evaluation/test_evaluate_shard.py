@@ -15,7 +15,7 @@ from flywheel.config import from_env
 from flywheel.errors import InvalidRequestError
 from flywheel.evaluation.service import Invocation
 from flywheel.evaluation.shard import ShardSummary
-from flywheel.events import ShardPointer
+from flywheel.events import ShardRequest
 
 APP = Path(__file__).parents[3] / "functions" / "evaluate_shard" / "app.py"
 ENVIRONMENT = {
@@ -58,9 +58,9 @@ def app(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_a_pointer_goes_in_and_counts_come_out(
     app: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[tuple[ShardPointer, Invocation]] = []
+    asked: list[tuple[ShardRequest, Invocation]] = []
 
-    def evaluate(pointer: ShardPointer, invocation: Invocation) -> ShardSummary:
+    def evaluate(pointer: ShardRequest, invocation: Invocation) -> ShardSummary:
         asked.append((pointer, invocation))
         return ShardSummary(trials=10, errored=2, resumed=4, undelivered=1, cached=7, cache_failures=3)
 
@@ -70,7 +70,7 @@ def test_a_pointer_goes_in_and_counts_come_out(
 
     assert reply == {"gate_id": "g-1", "key": "1-00", "trials": 10, "errored": 2}
     pointer, invocation = asked[0]
-    assert pointer == ShardPointer(gate_id="g-1", key="1-00")
+    assert pointer == ShardRequest(gate_id="g-1", key="1-00")
     assert invocation.remaining_s() == 890
     assert invocation.runtime_arn("fw-1") == "arn:aws-cn:bedrock-agentcore:cn-north-1:123456789012:runtime/fw-1"
     metrics: dict[str, Any] = {}
@@ -83,7 +83,7 @@ def test_a_pointer_goes_in_and_counts_come_out(
 @pytest.mark.filterwarnings("ignore:No application metrics")
 @pytest.mark.parametrize("event", [{}, {"gate_id": "g-1"}, {"key": "1-00"}, [], {"gate_id": 1, "key": 2}])
 def test_an_event_that_is_no_pointer_is_refused(app: ModuleType, event: Any) -> None:
-    with pytest.raises(ValidationError, match="ShardPointer"):
+    with pytest.raises(ValidationError, match="ShardRequest"):
         app.lambda_handler(event, Context())
 
 

@@ -81,8 +81,12 @@ class ShardEvaluator:
         # One thread for each invocation that may be in flight: boto3 blocks.
         self._invoking = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="invoke")
 
-    async def evaluate(self, gate_id: str, key: str, invocation: Invocation) -> ShardSummary:
+    async def evaluate(
+        self, gate_id: str, key: str, invocation: Invocation, *, attempt: int | None = None
+    ) -> ShardSummary:
         """Carry out the shard, unless its results are there already.
+
+        `attempt`: of an experiment, the one that asks for it.
 
         Raises:
             NotFoundError: the plan or the shard is not there.
@@ -98,7 +102,7 @@ class ShardEvaluator:
             asyncio.to_thread(self._langfuse),
         )
         self._check_judge(plan)
-        if await asyncio.to_thread(self._abandoned, shard):
+        if await asyncio.to_thread(self._abandoned, shard, attempt):
             raise ConflictError(f"nothing is asked for {gate_id} any more: its experiment, or this attempt, has ended")
         stored = await asyncio.to_thread(self._stored, plan, shard)
         drawn = await asyncio.to_thread(repeated_judgements, plan)
@@ -127,7 +131,7 @@ class ShardEvaluator:
             store=self._store,
             limits=self._limits,
             remaining_s=invocation.remaining_s,
-            abandoned=lambda: self._abandoned(shard),
+            abandoned=lambda: self._abandoned(shard, attempt),
         )
         try:
             async with Delivery(langfuse.spans, langfuse.scores, of_arms, items) as delivery:
@@ -153,15 +157,16 @@ class ShardEvaluator:
         shard = self._shard(gate_id, key)
         return shard, self._row(gate_id) if shard.runtime_ids is None else None
 
-    def _abandoned(self, shard: Shard) -> bool:
-        """An experiment's runtimes are deleted as soon as its record says that it, or this attempt, has ended."""
+    def _abandoned(self, shard: Shard, attempt: int | None) -> bool:
+        """An experiment's runtimes are deleted as soon as its record says that it, or this attempt, has ended.
+
+        The next attempt moves the shard to runtimes of its own: only the number says who asks.
+        """
         if shard.runtime_ids is None:
             return False
         experiment, _, _ = shard.gate_id.partition(".")
         row = self._experiments.get(experiment)
-        if row is None or row.status == "ended":
-            return True
-        return not set(shard.runtime_ids.values()) <= {state.runtime_id for state in row.runtimes.values()}
+        return row is None or row.status == "ended" or row.attempt != attempt
 
     def _shard(self, gate_id: str, key: str) -> Shard:
         shard = load_shard(self._store.read(shard_key(gate_id, key)))
