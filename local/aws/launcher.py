@@ -51,6 +51,7 @@ def apply_patches(host_url: str, cache: Path) -> None:
         agentcore_control,
         ecr_events,
         event_targets,
+        event_times,
         executions,
         lambda_runtime,
         models,
@@ -66,6 +67,7 @@ def apply_patches(host_url: str, cache: Path) -> None:
     lambda_runtime.apply(cache)
     ecr_events.apply()
     event_targets.apply()
+    event_times.apply()
     executions.apply()
     models.apply()
     agentcore_control.apply(HostClient(host_url))

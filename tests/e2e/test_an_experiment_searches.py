@@ -189,6 +189,21 @@ def test_an_image_that_never_gets_ready_is_left_out_and_the_others_go_on(
     assert system.short_lived_runtimes() == []
 
 
+def test_an_experiment_that_could_ask_nobody_shows_as_broken_and_says_why(
+    system: System, experiments: Experiments
+) -> None:
+    (dead,) = experiments.push(Told(answers=ANSWERS, listens=False))
+    experiment = experiments.ask({"image": dead, "dimensions": {"temperature": [0, 1]}})
+
+    row = experiments.ended(experiment)
+
+    assert (row.outcome, row.recommended) == ("broken", None)
+    assert row.reasons[0].startswith("none_left: not one configuration could be asked to the end")
+    assert "READY" in row.reasons[0]
+    assert experiments.over(row.execution_arn) == "FAILED"
+    assert system.short_lived_runtimes() == []
+
+
 def test_a_stopped_experiment_is_cleaned_up_and_gone_on_with_without_asking_twice(
     system: System, experiments: Experiments, tmp_path: Path
 ) -> None:

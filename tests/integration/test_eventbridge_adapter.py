@@ -1,6 +1,7 @@
 """Events on an emulated bus, and notifications on an emulated topic."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ def received(queue: str, count: int) -> list[dict[str, Any]]:
     return bodies
 
 
-def test_an_event_arrives_under_our_name_with_its_detail(aws: StackInfo) -> None:
+def test_an_event_arrives_under_our_name_with_its_detail_and_the_time_that_it_was_given(aws: StackInfo) -> None:
     name = f"bus-{uuid4().hex[:8]}"
     events, sqs = boto3.client("events"), boto3.client("sqs")
     events.create_event_bus(Name=name)
@@ -32,10 +33,15 @@ def test_an_event_arrives_under_our_name_with_its_detail(aws: StackInfo) -> None
     events.put_rule(Name="all", EventBusName=name, EventPattern=json.dumps({"source": ["flywheel"]}))
     events.put_targets(Rule="all", EventBusName=name, Targets=[{"Id": "q", "Arn": arn}])
     try:
-        EventBridgeBus.from_bus(name).publish("GatePassed", {"version": 1, "gate_id": "g-1", "promoted": True})
+        EventBridgeBus.from_bus(name).publish(
+            "GatePassed",
+            {"version": 1, "gate_id": "g-1", "promoted": True},
+            at=datetime(2026, 11, 23, 12, 0, 1, tzinfo=UTC),
+        )
         (event,) = received(queue, 1)
         assert (event["source"], event["detail-type"]) == ("flywheel", "GatePassed")
         assert event["detail"] == {"version": 1, "gate_id": "g-1", "promoted": True}
+        assert event["time"] == "2026-11-23T12:00:01Z"
     finally:
         events.remove_targets(Rule="all", EventBusName=name, Ids=["q"])
         events.delete_rule(Name="all", EventBusName=name)

@@ -391,6 +391,7 @@ CHANGES = {
     "Lambda errors": "import ministack.core.lambda_runtime as m; m._PYTHON_WORKER_SCRIPT = 'other'",
     "Lambda result": "import ministack.services.lambda_svc as m; m._execute_function_warm = lambda: 0",
     "rule targets": "import ministack.services.eventbridge as m; m._dispatch_to_lambda = lambda: 0",
+    "event times": "import ministack.services.eventbridge as m; m._put_events = lambda: 0",
     "registry push": "import ministack.services.ecr as m; m._v2_put_manifest = lambda: 0",
     "API push": "import ministack.services.ecr as m; del m._put_image",
     "runtimes": "import ministack.services.bedrock_agentcore as m; m._create_agent_runtime = lambda: 0",

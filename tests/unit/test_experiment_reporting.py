@@ -14,14 +14,14 @@ from flywheel.errors import NotFoundError, TransientError
 from flywheel.events import Failure
 from flywheel.evidence import GateEvidence, result_key, shard_key
 from flywheel.experiment_announcing import ExperimentAnnouncer
-from flywheel.experiment_evidence import ExperimentEvidence, experiment_report_key
+from flywheel.experiment_evidence import ExperimentEvidence, Rung, experiment_report_key
 from flywheel.experiment_late import LateScoring
 from flywheel.experiment_reporting import ExperimentReporter
 from flywheel.ports import ExperimentRow, ExperimentRuntime
 from flywheel.report.experiment_model import ExperimentReport, read_experiment_report
 from functions.report_experiment.app import make_render
 from tests.experiment_reports import EXPERIMENT, Sample, experiment
-from tests.fakes.clock import FixedClock
+from tests.fakes.clock import NOON, FixedClock
 from tests.fakes.experiments import InMemoryExperiments
 from tests.fakes.late_scores import InMemoryLateScores
 from tests.fakes.objects import InMemoryObjects
@@ -194,6 +194,19 @@ def test_without_a_plan_it_ends_broken_and_without_a_report() -> None:
     reply = setting.reporter.report(EXPERIMENT, None)
     assert (reply.outcome, reply.report_key) == ("broken", None)
     assert setting.row.reasons[0].startswith("evidence_missing")
+
+
+def test_a_search_that_could_ask_nobody_is_broken_and_says_why() -> None:
+    setting = Setting().begun(rungs=0, results=False)
+    out = {"rung": 1, "code": "failed_to_deploy", "message": "it could not be asked: no such image", "figures": {}}
+    stopped = tuple({"configuration": name} | out for name in setting.sample.records)
+    setting.evidence.write_rung(EXPERIMENT, Rung(1, NOON.isoformat(), {}, (), (), stopped, "none_left"))
+    reply = setting.reporter.report(EXPERIMENT, None)
+    assert (reply.outcome, setting.row.recommended) == ("broken", None)
+    assert setting.row.reasons[0].startswith("none_left: not one configuration could be asked to the end (it could not")
+    assert setting.written().recommended is None
+    assert setting.bus.events == []
+    assert "no such image" in setting.letters.letters[0][1]
 
 
 def test_an_experiment_that_is_not_on_record_is_not_ended() -> None:

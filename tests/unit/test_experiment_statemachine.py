@@ -77,8 +77,17 @@ def test_a_search_that_takes_too_long_ends_while_there_is_time_to_clean_up() -> 
 def test_an_experiment_that_failed_shows_as_broken_and_a_refused_one_does_not() -> None:
     experiment = experiment_states()
     (ended,) = experiment["How Did It End"]["Choices"]
-    assert (holds(ended["Condition"], failure={}), ended["Next"]) == (True, "Experiment Ended")
-    assert holds(ended["Condition"], failure={"error": "CleanUpFailed"}) is False
+
+    def well(outcome: str, **failure: str) -> Any:
+        return holds(ended["Condition"], failure=failure, states={"input": {"outcome": outcome}})
+
+    assert (well("completed"), well("refused"), ended["Next"]) == (True, True, "Experiment Ended")
+    assert (well("completed", error="CleanUpFailed"), well("broken")) == (False, False)
+    broken = experiment["Experiment Broken"]["Error"]
+    assert [holds(broken, failure=failure) for failure in ({"error": "CleanUpFailed"}, {})] == [
+        "CleanUpFailed",
+        "NothingFound",
+    ]
     assert experiment["How Did It End"]["Default"] == "Experiment Broken"
     skip, refused = experiment["What Was Planned"]["Choices"]
     said = [holds(refused["Condition"], plan={"action": action}) for action in ("run", "skip", "refused")]

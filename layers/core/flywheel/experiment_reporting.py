@@ -182,12 +182,25 @@ def _outcome(
     if failure is None:
         if plan is None:
             return "broken", ("evidence_missing: the experiment came to its end without a plan",)
+        if (why := _none_left(rungs)) is not None:
+            return "broken", (f"none_left: {why}",)
         return "completed", ()
     code, message = failure_words(failure)
     reason = f"{code}: {message}" if message else code
     if rungs and rungs[-1].finished is not None:
         return "completed", (reason,)
     return ("stopped" if failure.error in _STOPPED else "broken"), (reason,)
+
+
+def _none_left(rungs: Sequence[Rung]) -> str | None:
+    """Why not one configuration could be asked to the end, in the words of the first; None: some were.
+
+    A search over nothing found nothing: somebody has to hear of that.
+    """
+    if not rungs or rungs[-1].remaining:
+        return None
+    told = next((str(one["message"]) for one in rungs[-1].stopped if one["code"] == FAILED_TO_DEPLOY), "")
+    return f"not one configuration could be asked to the end ({told}); mend that and run the file again"
 
 
 def _figures(plan: ExperimentPlan | None, analysis: ExperimentAnalysis | None) -> dict[str, object]:
