@@ -196,12 +196,13 @@ def test_without_a_plan_it_ends_broken_and_without_a_report() -> None:
     assert setting.row.reasons[0].startswith("evidence_missing")
 
 
-def test_a_search_that_could_ask_nobody_is_broken_and_says_why() -> None:
+@pytest.mark.parametrize("failure", [None, Failure(error="CleanUpFailed", cause="a runtime is still there")])
+def test_a_search_that_could_ask_nobody_is_broken_and_says_why(failure: Failure | None) -> None:
     setting = Setting().begun(rungs=0, results=False)
     out = {"rung": 1, "code": "failed_to_deploy", "message": "it could not be asked: no such image", "figures": {}}
     stopped = tuple({"configuration": name} | out for name in setting.sample.records)
     setting.evidence.write_rung(EXPERIMENT, Rung(1, NOON.isoformat(), {}, (), (), stopped, "none_left"))
-    reply = setting.reporter.report(EXPERIMENT, None)
+    reply = setting.reporter.report(EXPERIMENT, failure)
     assert (reply.outcome, setting.row.recommended) == ("broken", None)
     assert setting.row.reasons[0].startswith("none_left: not one configuration could be asked to the end (it could not")
     assert setting.written().recommended is None

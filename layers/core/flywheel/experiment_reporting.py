@@ -179,17 +179,17 @@ def _outcome(
     """What is on record stands. A failure after the search had come to its end does not undo what it found."""
     if row.status == "ended" and row.outcome is not None:
         return row.outcome, row.reasons
-    if failure is None:
-        if plan is None:
-            return "broken", ("evidence_missing: the experiment came to its end without a plan",)
-        if (why := _none_left(rungs)) is not None:
-            return "broken", (f"none_left: {why}",)
-        return "completed", ()
-    code, message = failure_words(failure)
-    reason = f"{code}: {message}" if message else code
-    if rungs and rungs[-1].finished is not None:
-        return "completed", (reason,)
-    return ("stopped" if failure.error in _STOPPED else "broken"), (reason,)
+    if failure is None and plan is None:
+        return "broken", ("evidence_missing: the experiment came to its end without a plan",)
+    reasons: tuple[str, ...] = ()
+    if failure is not None:
+        code, message = failure_words(failure)
+        reasons = (f"{code}: {message}" if message else code,)
+    if (why := _none_left(rungs)) is not None:
+        return "broken", (f"none_left: {why}", *reasons)
+    if failure is None or (rungs and rungs[-1].finished is not None):
+        return "completed", reasons
+    return ("stopped" if failure.error in _STOPPED else "broken"), reasons
 
 
 def _none_left(rungs: Sequence[Rung]) -> str | None:

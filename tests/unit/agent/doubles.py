@@ -45,7 +45,7 @@ class ScriptedModel(Model):
 
     @override
     def structured_output(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError("a model without structured output, which Strands asks to say so")
 
     @override
     async def stream(
