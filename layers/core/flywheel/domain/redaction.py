@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from bisect import bisect, bisect_left
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,15 +63,24 @@ def without_overlaps(finds: Collection[Found]) -> list[Found]:
     """In the order of the text; of two that overlap the kind decides, then length. What one leaves over is kept."""
     chosen: list[Found] = []
     for find in sorted(finds, key=lambda f: (KINDS.index(f.kind), f.start - f.end, f.start)):
-        if all(find.end <= other.start or other.end <= find.start for other in chosen):
-            chosen.append(find)
-    return sorted(chosen, key=lambda f: f.start)
+        place = bisect(chosen, find.start, key=_start)
+        free_before = place == 0 or chosen[place - 1].end <= find.start
+        if free_before and (place == len(chosen) or find.end <= chosen[place].start):
+            chosen.insert(place, find)
+    return chosen
+
+
+def _start(find: Found) -> int:
+    return find.start
 
 
 def _outside_placeholders(text: str, finds: Collection[Found]) -> list[Found]:
     """A placeholder is nothing that has to be replaced, also where a password would stand."""
     standing = [match.span() for match in _PLACEHOLDER.finditer(text)]
-    return [f for f in finds if all(f.end <= start or end <= f.start for start, end in standing)]
+    starts = [start for start, _ in standing]
+    ends = [end for _, end in standing]
+    # Placeholders that begin before the find ends are as many as have ended when it starts: none is in between.
+    return [f for f in finds if bisect_left(starts, f.end) == bisect(ends, f.start)]
 
 
 def _typed(texts: Sequence[str], kind: Kind) -> list[str]:

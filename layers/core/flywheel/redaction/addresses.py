@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from flywheel.domain.redaction import Found
 
 _NUMBER = r"\d{1,5}(?:\s?[-/]\s?\d{1,5}){0,3}(?:\s?[a-zA-Z])?\b"
-_NAME = r"[A-Z\u00c0-\u00de](?:[a-z\u00df-\u017f][A-Za-z\u00c0-\u017f'.-]*|\.)"
+_NAME = r"[A-Z\u00c0-\u00de](?:[a-z\u00df-\u017f][A-Za-z\u00c0-\u017f'.-]{0,40}|\.)"
 _TOWN = rf"{_NAME}(?:[ -](?:(?:de|la|le|sur|upon|am|an der|del|di|den|of)\s)?{_NAME}){{0,2}}"
 _FLAT = r"(?i:\s*,?\s*(?:apt|apartment|suite|ste|unit|flat|floor|fl|no)\b\.?\s*#?\s*\w{1,6})?"
 _EN_STREET = (
@@ -34,10 +34,10 @@ _POSTCODE_TOWN = (
     r"(?:\s[A-Z\u00d8]{1,2}\b)?)"
 )
 _DE_STREET = (
-    r"(?:[A-Z\u00c4\u00d6\u00dc\u00c5\u00d8][\w\u00df\u00e4\u00f6\u00fc-]*(?:stra\u00dfe|strasse|str\.|weg|platz"
+    r"(?:[A-Z\u00c4\u00d6\u00dc\u00c5\u00d8][\w\u00df\u00e4\u00f6\u00fc-]{0,40}(?:stra\u00dfe|strasse|str\.|weg|platz"
     r"|allee|gasse|ring|damm|ufer|straat|laan|gracht|plein"
     r"|gatan|gata|v\u00e4gen|gr\u00e4nd|vej|gade|plads|veien|veg)"
-    r"|(?:[A-Z\u00c4\u00d6\u00dc][\w\u00df\u00e4\u00f6\u00fc-]*\s){1,2}(?:Stra\u00dfe|Strasse|Str\."
+    r"|(?:[A-Z\u00c4\u00d6\u00dc][\w\u00df\u00e4\u00f6\u00fc-]{0,40}\s){1,2}(?:Stra\u00dfe|Strasse|Str\."
     r"|Weg|Platz|Allee|Gasse|Ring|Damm|Ufer))"
 )
 _DE = (
@@ -60,7 +60,7 @@ _FR_BEHIND = (
     rf"(?:(?i:de la|de l'|de|du|des|d'|la|le|les)\s?)*{_NAME}(?:[ -]{_NAME}){{0,3}}\s*,?\s*{_NUMBER}{_POSTCODE_TOWN}"
 )
 _PL = (
-    r"\b(?:ul|al|os|pl)\.\s+(?:[A-Z\u00d3\u0100-\u017f][\w.-]*\s+){1,3}"
+    r"\b(?:ul|al|os|pl)\.\s+(?:[A-Z\u00d3\u0100-\u017f][\w.-]{0,40}\s+){1,3}"
     rf"{_NUMBER}(?:\s*,?\s*(?:m\.?|lok\.?)\s*\d{{1,4}})?{_POSTCODE_TOWN}?"
 )
 _PT_SHORT = (

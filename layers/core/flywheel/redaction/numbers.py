@@ -1,17 +1,13 @@
-"""Phone numbers, cards, bank accounts and IP addresses in a text, by numbering plans and check digits."""
+"""Cards, bank accounts and IP addresses in a text, by their forms and check digits."""
 
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-import phonenumbers
 from stdnum import iban, luhn
 
 from flywheel.domain.redaction import Found
 
-# Numbers without a country code are read by these plans, one after the other.
-_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "CH", "AT", "IN", "BR", "JP", "AU")
-_FEWEST_DIGITS = 8
 _IPV4_VERSION = 4
 _FEWEST_IPV6_CHARACTERS = 4
 _HIGHEST_OF_VERSIONS = 30
@@ -37,48 +33,7 @@ _SOFTWARE_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _MASK = re.compile(r"255\.|0\.0\.")
-_DATE_OR_TIME = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{1,2}:\d{2}")
-# What stands before a number that is not a phone's, whatever plan it fits.
-_NO_PHONE_BEFORE = re.compile(
-    r"(?:\bid|\bids|\border|\bno|\bnumber|\bticket|\bissue|\binvoice|\bport|\bversion|\btimestamp|\bts|\bepoch|\btokens?"
-    r"|\bseed|\brows?|\bnr|\bRechnung|\bBestellung|\bcommande|\bpedido|\bordine|\bzam\u00f3wienie|#)[\s:=#.]*$",
-    re.IGNORECASE,
-)
-_PHONE_BEFORE = re.compile(
-    r"(?:phone|call|tel|mobil\w*|cell|whatsapp|fax|handy|rufen?|reach|ring|sms|text me|appel\w*|llam\w*|chiam\w*"
-    r"|liga\w*|numéro|n[uú]mero de tel\w*|\u96fb\u8a71|\u7535\u8bdd)\W*(?:\w+\W+){0,4}$",
-    re.IGNORECASE,
-)
 _BEFORE = 40
-
-
-def find_phones(text: str) -> Iterator[Found]:
-    """International numbers anywhere; national ones when they are written as such, or a word before says so."""
-    seen: set[tuple[int, int]] = set()
-    for region in (None, *_REGIONS):
-        # With a country code a length that the plan allows is enough: who writes one means one.
-        leniency = phonenumbers.Leniency.VALID if region else phonenumbers.Leniency.POSSIBLE
-        for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=leniency):
-            span = match.start, match.end
-            if span not in seen and _is_phone(text, match.start, match.end, match.raw_string):
-                seen.add(span)
-                yield Found("PHONE", *span)
-
-
-def _is_phone(text: str, start: int, end: int, raw: str) -> bool:
-    before = text[max(0, start - _BEFORE) : start]
-    digits = re.sub(r"\D", "", raw)
-    if len(digits) < _FEWEST_DIGITS or _DATE_OR_TIME.search(raw) or re.match(r"[\w-]", text[end : end + 1] or " "):
-        return False
-    if re.search(r"[A-Za-z0-9_.-]$", before):
-        return False
-    if raw.startswith(("+", "00")) or _PHONE_BEFORE.search(before):
-        return True
-    if _NO_PHONE_BEFORE.search(before):
-        return False
-    # A run of digits alone is a number of anything; one in groups, or with a leading 0 in groups, is a phone's.
-    groups = [group for group in re.split(r"\D+", raw) if group]
-    return len(groups) > 1 and "." not in raw.strip(".")
 
 
 def find_cards(text: str) -> Iterator[Found]:
