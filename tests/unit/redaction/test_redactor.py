@@ -3,7 +3,7 @@
 import pytest
 
 from flywheel.domain.redaction import Found
-from flywheel.redaction import PatternRedactor, find_all
+from flywheel.redaction import PatternRedactor
 from tests.bench.redaction import SETS, Figures, labelled_texts, measure
 
 # Below what is measured today (`python -m tests.bench.redaction`), so that one more hard text does not fail the build:

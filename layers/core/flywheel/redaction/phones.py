@@ -53,12 +53,11 @@ def find_phones(text: str) -> Iterator[Found]:
         first = max(0, start - 1)
         piece = text[first : end + 1]
         if piece not in known:
-            planned = min(end, start + left)
+            planned = end if end - start <= _LONGEST_NUMBER <= left else min(end, start + left)
             left -= planned - start
-            known[piece] = [
-                *_by_plan(text[first : planned + 1]),
-                *([(planned - first, end - first)] if planned < end else []),
-            ]
+            known[piece] = [*_by_plan(text[first : planned + 1])] if planned > start else []
+            if planned < end:  # from before the cut: it may have gone through a number
+                known[piece].append((max(start, planned - _LONGEST_NUMBER) - first, end - first))
         for begin, stop in known[piece]:
             span = first + begin, first + stop
             if _in_groups(text[slice(*span)]) if stop - begin > _LONGEST_NUMBER else _is_phone(text, *span):
