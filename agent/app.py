@@ -116,7 +116,7 @@ class InvocationHandler:
             if request is not None:
                 try:
                     answer = await parts.answering.answer(request)
-                    record_answer(span, answer.answer, answer.stop_reason)
+                    record_answer(span, answer)
                     body = {**answer.to_dict(), "latency_ms": _ms_since(started), "trace_id": trace_id}
                 except AgentError as error:
                     failure = error

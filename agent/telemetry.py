@@ -6,7 +6,8 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import requests
 from opentelemetry import baggage, context, propagate
@@ -25,6 +26,9 @@ from agent.langfuse_access import CredentialsUnavailableError, LangfuseAccess, L
 from agent.request import AgentRequest
 from agent.settings import RuntimeSettings
 from agent.stamps import StampProcessor, request_stamps, stamped
+
+if TYPE_CHECKING:
+    from agent.answering import Answer
 
 logger = logging.getLogger(__name__)
 
@@ -164,9 +168,17 @@ def trace_id_of(span: Span) -> str:
     return format_trace_id(span.get_span_context().trace_id)
 
 
-def record_answer(span: Span, answer: str, stop_reason: str) -> None:
-    """What the caller gets, as the output of the root span."""
-    span.set_attribute("langfuse.observation.output", _json({"answer": answer, "stop_reason": stop_reason}))
+def record_answer(span: Span, answer: "Answer") -> None:
+    """The answer as text is the output of the root span: reviewers correct just that. The rest is its metadata."""
+    span.set_attribute("langfuse.observation.output", answer.answer)
+    about = {
+        "stop_reason": answer.stop_reason,
+        "model_id": answer.model_id,
+        "trajectory": _json([call.tool for call in answer.trajectory]),
+        "usage": _json(asdict(answer.usage)),
+    }
+    for name, value in about.items():
+        span.set_attribute(f"langfuse.observation.metadata.{name}", value)
 
 
 def record_failure(span: Span, error: AgentError) -> None:

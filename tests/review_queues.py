@@ -29,7 +29,7 @@ def send_trace(
     trace = secrets.token_hex(16)
     root = secrets.token_hex(8)
     start = time.time_ns() - 3_000_000_000
-    asked, said = raw or (json.dumps({"question": question}), json.dumps({"answer": answer, "stop_reason": "end_turn"}))
+    asked, said = raw or (json.dumps({"question": question}), answer)
     spans: list[dict[str, Any]] = [
         {"spanId": root, "name": "answer_question", "startTimeUnixNano": str(start),
          "attributes": _attributes(langfuse__observation__type="agent", langfuse__observation__input=asked,

@@ -153,7 +153,7 @@ def live(question: str, answer: str, *tags: str) -> Span:
             "langfuse.environment": "dev",
             "langfuse.trace.tags": tags,
             "langfuse.observation.input": json.dumps({"question": question}),
-            "langfuse.observation.output": json.dumps({"answer": answer, "stop_reason": "end_turn"}),
+            "langfuse.observation.output": answer,
         },
     )
 

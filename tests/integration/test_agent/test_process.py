@@ -84,7 +84,10 @@ def test_the_root_span_has_the_question_and_the_answer(agent: AgentProcess, outs
     spans = {span["name"]: span["attributes"] for span in outside.spans_of(reply.body["trace_id"])}
     root = spans["answer_question"]
     assert json.loads(root["langfuse.observation.input"]) == {"question": "A root question?"}
-    assert json.loads(root["langfuse.observation.output"])["answer"] == reply.body["answer"]
+    assert root["langfuse.observation.output"] == reply.body["answer"]
+    assert root["langfuse.observation.metadata.stop_reason"] == reply.body["stop_reason"]
+    called = json.loads(root["langfuse.observation.metadata.trajectory"])
+    assert called == [call["tool"] for call in reply.body["trajectory"]]
     assert "A root question?" in spans["invoke_agent langfuse-docs"]["gen_ai.input.messages"]
     assert "Topics" in spans["invoke_agent langfuse-docs"]["gen_ai.output.messages"]
 

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from agent.answering import Answer, ToolCall
 from agent.errors import ModelFailedError
 from agent.langfuse_access import CredentialsUnavailableError, LangfuseAccess, LangfuseCredentials
 from agent.request import AgentRequest
@@ -63,7 +64,7 @@ def test_a_request_joins_the_callers_trace_with_input_output_and_stamps() -> Non
         request = AgentRequest("What?", FIXED, "u", ("t",))
         with traced.request_span(request, CALLER, "session-1", "header-user") as span:
             assert trace_id_of(span) == "a" * 32
-            record_answer(span, "That.", "end_turn")
+            record_answer(span, Answer("That.", "end_turn", "m", (ToolCall("search", {"query": "x"}, error=False),)))
         return await traced.delivered()
 
     assert asyncio.run(scenario()) is True
@@ -81,7 +82,11 @@ def test_a_request_joins_the_callers_trace_with_input_output_and_stamps() -> Non
         "langfuse.trace.tags": ("t",),
         "langfuse.observation.type": "agent",
         "langfuse.observation.input": json.dumps({"question": "What?"}),
-        "langfuse.observation.output": json.dumps({"answer": "That.", "stop_reason": "end_turn"}),
+        "langfuse.observation.output": "That.",
+        "langfuse.observation.metadata.stop_reason": "end_turn",
+        "langfuse.observation.metadata.model_id": "m",
+        "langfuse.observation.metadata.trajectory": '["search"]',
+        "langfuse.observation.metadata.usage": '{"input_tokens": 0, "output_tokens": 0, "model_calls": 0}',
     }
 
 

@@ -35,6 +35,11 @@ def test_only_the_rule_of_experiments_sees_what_was_expected() -> None:
     assert sources == {"experiment": {"input", "expected_output", "output"}, "observation": {"input", "output"}}
 
 
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.evaluator)
+def test_the_answer_is_the_whole_output_which_is_text(rule: Rule) -> None:
+    assert [(one.source, one.json_path) for one in rule.sources if one.variable == "answer"] == [("output", "")]
+
+
 def test_their_scores_are_told_from_those_of_the_gate_and_of_people() -> None:
     assert not {CORRECTNESS, HELPFULNESS} & {*METRICS, *(score.name for score in LIVE_FORM)}
 

@@ -63,7 +63,8 @@ def test_the_root_span_is_the_item_of_the_experiment() -> None:
     assert root.attributes["langfuse.experiment.item.version"] == "2026-05-04T12:00:00.000Z"
     assert root.attributes["langfuse.environment"] == "dev"
     assert json.loads(str(root.attributes["langfuse.observation.input"])) == {"question": "Question 1?"}
-    assert json.loads(str(root.attributes["langfuse.observation.output"]))["answer"] == "An answer."
+    assert root.attributes["langfuse.observation.output"] == "An answer."
+    assert root.attributes["langfuse.observation.metadata.stop_reason"] == ANSWERED.stop_reason
     expected = json.loads(str(root.attributes["langfuse.experiment.item.expected_output"]))
     assert expected["response_facts"] == ["fact 0 of 1", "fact 1 of 1"]
     assert [span.parent_id for span in facts] == [root.span_id] * 2
@@ -88,6 +89,15 @@ def test_an_errored_trial_is_a_span_at_level_error_with_its_stage() -> None:
     spans = spans_of(experiment(), ITEM, ERRORED, TIMES)
 
     assert [span.failed for span in spans] == ["invoke: timeout: no answer in 5 s"]
+    assert "langfuse.observation.output" not in spans[0].attributes
+    assert spans[0].attributes["langfuse.observation.metadata.error"] == '{"stage":"invoke","kind":"timeout"}'
+
+
+def test_an_answer_that_the_judge_failed_on_is_still_shown_as_it_is() -> None:
+    record = TrialRecord(KEY, "errored", error=TrialError("judge", "timeout", "none"), answer='{"a": 1}')
+    (span,) = spans_of(experiment(), ITEM, record, TIMES)
+
+    assert span.attributes["langfuse.observation.output"] == '{"a": 1}'
 
 
 def test_baggage_carries_the_membership_to_the_agent() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -130,7 +130,7 @@ def spans_of(experiment: Experiment, item: GoldenItem, record: TrialRecord, timi
                 "langfuse.release": experiment.release,
                 "session.id": identity.session_id(gate_id, key),
                 "langfuse.observation.input": _json({"question": item.question}),
-                "langfuse.observation.output": _json(_output(record)),
+                **_answer(record),
                 "langfuse.experiment.item.expected_output": _json(expected_output(item)),
                 "langfuse.experiment.item.metadata": _json({"slice": item.slice, "origin": item.origin}),
                 "langfuse.experiment.description": labels.description,
@@ -235,14 +235,19 @@ def _shortened(value: Parameter) -> Parameter:
     return value
 
 
-def _output(record: TrialRecord) -> dict[str, Any]:
-    if record.error is not None:
-        return {"error": {"stage": record.error.stage, "kind": record.error.kind}, "answer": record.answer}
-    return {
-        "answer": record.answer,
+def _answer(record: TrialRecord) -> dict[str, str]:
+    """The answer as text, which is what people read and correct; the rest of the reply is metadata."""
+    about = {
         "stop_reason": record.stop_reason,
-        "trajectory": [call.tool for call in record.trajectory],
+        "trajectory": _json([call.tool for call in record.trajectory]),
+        "usage": _json(asdict(record.usage)),
     }
+    if record.error is not None:
+        about["error"] = _json({"stage": record.error.stage, "kind": record.error.kind})
+    metadata = {f"langfuse.observation.metadata.{name}": value for name, value in about.items()}
+    # Who was never answered has no output: an empty one would look like an answer of the agent's.
+    answered = record.error is None or record.answer
+    return {"langfuse.observation.output": record.answer} | metadata if answered else metadata
 
 
 def _about_fact(fact: FactScore) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def span(
     given: dict[str, str | list[str]] = {
         "langfuse.environment": "prod",
         "langfuse.observation.input": json.dumps({"question": QUESTION}),
-        "langfuse.observation.output": json.dumps({"answer": answer, "stop_reason": "end_turn"}),
+        "langfuse.observation.output": answer,
     }
     return {
         "traceId": trace,
@@ -288,6 +288,6 @@ def test_the_model_gets_the_prompt_with_its_values_and_the_key_of_the_connection
     body = json.loads(seen[0].content)
     prompt = body["messages"][0]["content"]
     assert f'[Facts]: ["{FACT}"]' in prompt
-    assert '[Submission]: ["three {{facts}} days"]' in prompt
+    assert "[Submission]: three {{facts}} days" in prompt
     assert "[Must refuse]: []" in prompt
     assert body["tools"][0]["function"]["parameters"]["properties"]["score"]["maximum"] == 1
