@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from cli.problems import CommandError
+from flywheel.domain.image_platform import Platform
 from flywheel.errors import FlywheelError, InvalidRequestError, NotFoundError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _LIVE_QUEUE = "flywheel live reviews"
 _WAVE_PAIRS = 50
 _TRIAL_CONCURRENCY = 25
 _LANGFUSE_ENVIRONMENT = "dev"
+_AGENT_PLATFORM = Platform("linux", "arm64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class StackFacts:
     sampling_function: str | None = None
     experiment_machine: str | None = None
     trial_concurrency: int = _TRIAL_CONCURRENCY
+    agent_platform: Platform = _AGENT_PLATFORM
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str], parameters: Mapping[str, str]) -> Self:
@@ -92,6 +95,7 @@ class StackFacts:
             sampling_function=outputs.get("SampleTracesFunctionName") or None,
             experiment_machine=outputs.get("ExperimentStateMachineArn") or None,
             trial_concurrency=int(parameters.get("TrialConcurrency") or _TRIAL_CONCURRENCY),
+            agent_platform=Platform.parsed(parameters.get("AgentPlatform") or str(_AGENT_PLATFORM)),
         )
 
 

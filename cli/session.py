@@ -83,7 +83,7 @@ class Session:
     def images(self) -> "ImageRegistry":
         from flywheel.adapters.ecr import EcrImageRegistry  # noqa: PLC0415 - boto3
 
-        return EcrImageRegistry.from_repository(self.facts.repository)
+        return EcrImageRegistry.from_repository(self.facts.repository, self.facts.agent_platform)
 
     @cached_property
     def prompts(self) -> "PromptStore":

@@ -18,7 +18,7 @@ from flywheel.adapters.langfuse_prompts import LangfusePromptStore
 from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
-from flywheel.config import from_env
+from flywheel.config import AgentPlatform, from_env
 from flywheel.domain.prices import load_prices
 from flywheel.errors import AccessDeniedError
 from flywheel.evidence import GateEvidence
@@ -43,6 +43,7 @@ class Settings(BaseModel):
     settings_prefix: str
     judge_model_id: str
     mcp_url: str
+    agent_platform: AgentPlatform
 
 
 def make_planner(settings: Settings) -> ExperimentPlanner:
@@ -54,7 +55,7 @@ def make_planner(settings: Settings) -> ExperimentPlanner:
         releases=DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name),
         inputs=PlanInputs(
             settings.mcp_url,
-            images=EcrImageRegistry.from_repository(settings.agent_repository),
+            images=EcrImageRegistry.from_repository(settings.agent_repository, settings.agent_platform),
             datasets=LangfuseDatasetStore(api),
             prompts=LangfusePromptStore(api),
             parameters=SsmSettings.from_prefix(settings.settings_prefix),

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, Field, PositiveInt
 
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
+from flywheel.adapters.dynamodb_pushes import DynamoDbPushClaims
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.ecr import EcrImageRegistry
 from flywheel.adapters.langfuse import LangfuseApi, credentials
@@ -19,12 +20,13 @@ from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.baselines import Baselines
 from flywheel.clock import SystemClock
-from flywheel.config import from_env
+from flywheel.config import AgentPlatform, from_env
 from flywheel.errors import AccessDeniedError
 from flywheel.events import PlanRequest
 from flywheel.evidence import GateEvidence
 from flywheel.experiment_evidence import ExperimentEvidence
 from flywheel.planning import Planner, PlanningSettings
+from flywheel.pushed_images import Ignored, PushedImages
 
 logger, metrics = Logger(), Metrics()
 
@@ -42,9 +44,20 @@ class Settings(BaseModel):
     mcp_url: str
     trial_concurrency: PositiveInt
     shards_per_wave: PositiveInt
+    agent_platform: AgentPlatform
+
+
+def tell(ignored: Ignored) -> None:
+    """What cannot be read may be somebody's image; everything else is as it should be, and only counted."""
+    metrics.add_metric("PushesUnreadable" if ignored.kind == "unreadable" else "PushesIgnored", MetricUnit.Count, 1)
+    if ignored.kind == "unreadable":
+        logger.warning("push ignored", kind=ignored.kind, why=ignored.reason)
 
 
 def make_planner(settings: Settings) -> Planner:
+    images = EcrImageRegistry.from_repository(settings.agent_repository, settings.agent_platform)
+    gates = DynamoDbGates.from_table(settings.state_table)
+    releases = DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name)
     api = LangfuseApi(credentials(SsmSettings.from_prefix(settings.langfuse_parameter_prefix).required))
     store = S3ObjectStore.from_bucket(settings.evidence_bucket)
     return Planner(
@@ -56,15 +69,22 @@ def make_planner(settings: Settings) -> Planner:
             mcp_url=settings.mcp_url,
             concurrency=settings.trial_concurrency * settings.shards_per_wave,
         ),
-        gates=DynamoDbGates.from_table(settings.state_table),
-        releases=DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name),
-        images=EcrImageRegistry.from_repository(settings.agent_repository),
+        gates=gates,
+        releases=releases,
+        images=images,
         datasets=LangfuseDatasetStore(api),
         prompts=LangfusePromptStore(api),
         parameters=SsmSettings.from_prefix(settings.settings_prefix),
         evidence=GateEvidence(store),
         experiments=ExperimentEvidence(store),
         baselines=Baselines(store),
+        pushed=PushedImages(
+            images=images,
+            claims=DynamoDbPushClaims.from_table(settings.state_table, settings.production_runtime_name),
+            gates=gates,
+            releases=releases,
+            told=tell,
+        ),
         clock=SystemClock(),
     )
 

@@ -18,6 +18,7 @@ def apply() -> None:
 def _announcing_put_image(put_image: Callable[..., Any]) -> Callable[..., Any]:
     def announce(data: dict[str, Any]) -> Any:
         name, tag = data.get("repositoryName", ""), data.get("imageTag")
+        data = {"imageManifestMediaType": _media_type(data.get("imageManifest", "")), **data}
         before = _images(name)
         response = put_image(data)
         status, _, body = response
@@ -39,6 +40,14 @@ def _announcing_put_manifest(put_manifest: Callable[..., Any]) -> Callable[..., 
         return response
 
     return announce
+
+
+def _media_type(manifest: str) -> str:
+    """The one that the manifest says it has; Docker's for one that says nothing, as MiniStack."""
+    try:
+        return str(json.loads(manifest)["mediaType"])
+    except (ValueError, KeyError, TypeError):
+        return "application/vnd.docker.distribution.manifest.v2+json"
 
 
 def _images(name: str) -> set[tuple[str, str | None]]:

@@ -50,6 +50,7 @@ def apply_patches(host_url: str, cache: Path) -> None:
     from local.aws import (  # noqa: PLC0415
         agentcore_control,
         ecr_events,
+        ecr_images,
         event_targets,
         event_times,
         executions,
@@ -66,6 +67,7 @@ def apply_patches(host_url: str, cache: Path) -> None:
         raise patching.PatchTargetChangedError(f"MiniStack {installed} is installed, expected {EXPECTED_VERSION}")
     lambda_runtime.apply(cache)
     ecr_events.apply()
+    ecr_images.apply()
     event_targets.apply()
     event_times.apply()
     executions.apply()

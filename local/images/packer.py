@@ -37,7 +37,7 @@ def pack(
         package: folder below `/app`; empty = `/app` itself.
         env: the image's own environment variables.
         labels: the image's labels, such as `org.opencontainers.image.revision`. They are part of its digest.
-        architecture: what the image says it is for; the layer itself is the same.
+        architecture: what the image says it is for, by default what AgentCore runs; the layer itself is the same.
 
     Raises:
         ImageError: a folder is missing or empty, a link points out of its folder, or the source is over 256 MB.

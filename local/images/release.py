@@ -1,11 +1,10 @@
 """The project's agent as an image: what is packed, how it is labelled, where it goes."""
 
-import platform
 import subprocess
 from pathlib import Path
 
 from local.images.oci import REVISION, Image, ImageError
-from local.images.packer import Architecture, pack
+from local.images.packer import pack
 from local.images.pusher import push
 from local.stack_info import StackInfo
 from local.tools import ROOT
@@ -30,12 +29,7 @@ def agent_image(
         overlay_dir,
         entrypoint=ENTRYPOINT,
         labels={**({REVISION: commit} if commit else {}), **(labels or {})},
-        architecture=_architecture(),
     )
-
-
-def _architecture() -> Architecture:
-    return "arm64" if platform.machine() in ("arm64", "aarch64") else "amd64"
 
 
 def revision() -> str:

@@ -406,6 +406,15 @@ class ImageRegistryContract:
         with pytest.raises(NotFoundError):
             images.resolve(reference)
 
+    def test_what_was_pushed_for_agentcore_runs_here(self, images: ImageRegistry, digest: str) -> None:
+        found = images.look("v1")
+        assert (found.kind, found.runs) == ("runnable", digest)
+        assert images.look(digest) == found
+
+    def test_what_was_never_pushed_cannot_be_looked_at(self, images: ImageRegistry) -> None:
+        with pytest.raises(NotFoundError):
+            images.look("no-such-tag")
+
 
 class SettingsContract:
     """`settings` has `policy` = `{"a": 1}` and nothing else."""

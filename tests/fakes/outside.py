@@ -5,24 +5,46 @@ from datetime import datetime
 from typing import Any
 
 from flywheel.domain.golden import GoldenItem
+from flywheel.domain.image_manifest import Finding
 from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, TransientError
-from flywheel.ports import Attempt, DatasetSnapshot, Image
+from flywheel.ports import Attempt, DatasetSnapshot, Image, TaggedImage
 from tests.fakes.clock import NOON
 
 
 class InMemoryImages:
-    """`tags` maps tag -> digest; a digest is there when a tag points at it or `untagged` has it."""
+    """`tags` maps tag -> digest; a digest is there when a tag points at it or `untagged` has it.
+
+    `findings`: what a digest turns out to be, a runnable image unless it is named there. `pushed`: when (noon).
+    """
 
     def __init__(self, tags: dict[str, str], revision: str | None = "abc123") -> None:
         self.tags = tags
         self.untagged: set[str] = set()
         self.revision = revision
+        self.findings: dict[str, Finding] = {}
+        self.pushed: dict[str, datetime] = {}
+        self.down = False
 
     def resolve(self, reference: str) -> Image:
         digest = self.tags.get(reference, reference)
         if digest not in self.tags.values() and digest not in self.untagged:
             raise NotFoundError(reference)
         return Image("000000000000.dkr.ecr.us-east-1.amazonaws.com/flywheel-agent-dev", digest, self.revision)
+
+    def look(self, reference: str) -> Finding:
+        if self.down:
+            raise TransientError("ECR does not answer")
+        digest = self.resolve(reference).digest
+        return self.findings.get(digest, Finding("runnable", "is an image for linux/arm64", digest))
+
+    def tagged(self) -> list[TaggedImage]:
+        digests = dict.fromkeys(self.tags.values())
+        tags = {digest: tuple(tag for tag, of in self.tags.items() if of == digest) for digest in digests}
+        return [TaggedImage(digest, tags[digest], self.pushed.get(digest, NOON)) for digest in digests]
+
+    def add_tag(self, digest: str, tag: str) -> None:
+        self.resolve(digest)
+        self.tags[tag] = digest
 
 
 class InMemorySettings:

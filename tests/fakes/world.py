@@ -27,6 +27,7 @@ from flywheel.ports import Head, Release
 from flywheel.production import ProductionEndpoint
 from flywheel.promotion import Promoter, PromotionSettings
 from flywheel.publication import Announcer, Publisher
+from flywheel.pushed_images import Ignored, PushedImages
 from flywheel.retirement import Retirer
 from flywheel.reviewing import Reviewing
 from flywheel.runtimes import Surroundings, production_spec
@@ -46,6 +47,7 @@ from tests.fakes.outside import (
     RecordingNotifier,
 )
 from tests.fakes.prompts import InMemoryPromptLabels
+from tests.fakes.pushes import InMemoryPushClaims
 from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
 from tests.fakes.runtimes import InMemoryRuntimes, ScriptedAgents
 from tests.fakes.state import InMemoryGates, InMemoryReleases
@@ -122,6 +124,8 @@ class World:
     objects: InMemoryObjects = field(default_factory=InMemoryObjects)
     gates: InMemoryGates = field(default_factory=InMemoryGates)
     experiments: InMemoryExperiments = field(default_factory=InMemoryExperiments)
+    claims: InMemoryPushClaims = field(default_factory=InMemoryPushClaims)
+    ignored: list[Ignored] = field(default_factory=list)
     releases: InMemoryReleases = field(default_factory=InMemoryReleases)
     agents: ScriptedAgents = field(default_factory=ScriptedAgents)
     images: InMemoryImages = field(default_factory=lambda: InMemoryImages({"v1": DIGEST, "v2": OTHER_DIGEST}))
@@ -160,6 +164,13 @@ class World:
             evidence=self.evidence,
             experiments=self.experiment_evidence,
             baselines=self.baselines,
+            pushed=PushedImages(
+                images=self.images,
+                claims=self.claims,
+                gates=self.gates,
+                releases=self.releases,
+                told=self.ignored.append,
+            ),
             clock=self.clock,
         )
 

@@ -14,6 +14,7 @@ from flywheel.adapters.dynamodb_harvest import DynamoDbHarvestNotes
 from flywheel.adapters.dynamodb_judgements import DynamoDbJudgements
 from flywheel.adapters.dynamodb_live import DynamoDbLiveLedger
 from flywheel.adapters.dynamodb_prompts import DynamoDbPromptStates
+from flywheel.adapters.dynamodb_pushes import DynamoDbPushClaims
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.dynamodb_reviews import DynamoDbReviews
 from flywheel.adapters.dynamodb_sampling import DynamoDbSampling
@@ -25,6 +26,7 @@ from flywheel.ports import (
     GateStore,
     LiveLedger,
     PromptStates,
+    PushClaims,
     ReleaseStore,
     ReviewLedger,
     SamplingStore,
@@ -37,6 +39,7 @@ from tests.fakes.harvest_contracts import HarvestNotesContract
 from tests.fakes.judgements import HOUR_AGO, JUDGEMENT, LATER, JudgementStoreContract
 from tests.fakes.live import LiveLedgerContract
 from tests.fakes.prompts import PromptStatesContract
+from tests.fakes.pushes import PushClaimsContract
 from tests.fakes.review_contracts import ReviewLedgerContract
 from tests.fakes.sampling import SamplingStoreContract
 
@@ -104,6 +107,12 @@ class TestDynamoDbReleases(ReleaseStoreContract):
     @pytest.fixture
     def releases(self, table: str) -> ReleaseStore:
         return DynamoDbReleases.from_table(table, "flywheel_agent_dev")
+
+
+class TestDynamoDbPushClaims(PushClaimsContract):
+    @pytest.fixture
+    def claims(self, table: str) -> PushClaims:
+        return DynamoDbPushClaims.from_table(table, "flywheel_agent_dev")
 
 
 class TestDynamoDbJudgements(JudgementStoreContract):

@@ -200,12 +200,13 @@ def test_names_are_looked_for_at_comprehend_only_where_that_is_asked_for(
     assert template["Parameters"]["ComprehendNames"]["Default"] == "DISABLED"
 
 
-def test_every_push_of_our_repository_and_nothing_else_starts_a_gate(template: dict[str, Any]) -> None:
+def test_every_push_under_a_tag_of_our_repository_and_nothing_else_starts_a_gate(template: dict[str, Any]) -> None:
     pattern = template["Resources"]["GateStateMachine"]["Properties"]["Events"]["EcrPush"]["Properties"]["Pattern"]
     assert pattern["detail"] == {
         "action-type": ["PUSH"],
         "result": ["SUCCESS"],
         "repository-name": [{"Ref": "RepositoryName"}],
+        "image-tag": [{"anything-but": [""]}],
     }
 
 

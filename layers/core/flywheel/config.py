@@ -2,10 +2,15 @@
 
 import os
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
+from flywheel.domain.image_platform import Platform
 from flywheel.errors import InvalidRequestError
+
+# Where the agent's images run, such as `linux/arm64`.
+AgentPlatform = Annotated[Platform, BeforeValidator(Platform.parsed)]
 
 
 def from_env[S: BaseModel](settings: type[S], environ: Mapping[str, str] | None = None) -> S:

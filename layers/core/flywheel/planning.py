@@ -36,6 +36,7 @@ from flywheel.ports import (
     ReleaseStore,
     Settings,
 )
+from flywheel.pushed_images import PushedImages
 from flywheel.stored_arms import Comparison, StoredAnswers, StoredArms
 from flywheel.triggers import GateTrigger, NotForUs, parse_trigger
 
@@ -66,9 +67,11 @@ class Planner:
         evidence: GateEvidence,
         experiments: ExperimentEvidence,
         baselines: Baselines,
+        pushed: PushedImages,
         clock: Clock,
     ) -> None:
         self._settings = settings
+        self._pushed = pushed
         self._gates = gates
         self._releases = releases
         self._inputs = PlanInputs(
@@ -95,8 +98,8 @@ class Planner:
         trigger = parse_trigger(event, self._settings.repository)
         if isinstance(trigger, NotForUs):
             return PlanReply(action="skip", gate_id=""), trigger.reason
-        if trigger.source == DATASET_GROWN and self._releases.head().release is None:
-            return PlanReply(action="skip", gate_id=""), "nothing is in production yet that could answer the new items"
+        if nothing := self._nothing_to_judge(trigger):
+            return PlanReply(action="skip", gate_id=""), nothing
         row = self._gates.open(opened(trigger, execution_arn, self._clock.now()))
         # The record's, so that every attempt orders this request in the same way.
         trigger = trigger.model_copy(update={"requested_at": datetime.fromisoformat(row.requested_at)})
@@ -122,6 +125,12 @@ class Planner:
             return PlanReply(action="refused", gate_id=trigger.gate_id), str(refused)
         said = [f"{len(plan.items)} items", f"{len(plan.arms)} arms", *(f"stored {arm.arm}" for arm in plan.stored)]
         return self._reply(plan), ", ".join(said + [note.code for note in plan.notes])
+
+    def _nothing_to_judge(self, trigger: GateTrigger) -> str | None:
+        if trigger.source == DATASET_GROWN and self._releases.head().release is None:
+            return "nothing is in production yet that could answer the new items"
+        ignored = self._pushed.ignored(trigger)
+        return None if ignored is None else ignored.reason
 
     def _make_plan(self, trigger: GateTrigger) -> tuple[GatePlan, tuple[StoredAnswers, ...]]:
         head = self._releases.head()

@@ -74,7 +74,7 @@ class PlanInputs:
                 raise RefusedError("no_production", "nothing is in production yet: push an image first")
             subject = Subject(head.release.candidate, setting_hash(text))
         else:
-            image = self._image(trigger.reference)
+            image = self._image(trigger.reference, trigger.tag)
             made = self._combination(text, head)
             candidate = candidate_of(image.repository_uri, image.digest, made.configuration)
             subject = Subject(candidate, setting_hash(text), image.revision, made.note)
@@ -143,8 +143,12 @@ class PlanInputs:
             self._has_prompt(candidate)
         return space
 
-    def _image(self, reference: str) -> Image:
+    def _image(self, reference: str, tag: str | None = None) -> Image:
         try:
+            found = self._images.look(reference)
+            if found.kind != "runnable":
+                code = "wrong_platform" if found.kind == "wrong_platform" else "not_an_image"
+                raise RefusedError(code, f"{tag or reference} {found.reason}")
             return self._images.resolve(reference)
         except (NotFoundError, InvalidRequestError) as error:
             raise RefusedError("image_not_found", str(error)) from error

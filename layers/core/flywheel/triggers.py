@@ -18,7 +18,9 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 PRODUCTION = "production"
 
-# Sources of triggers that behave otherwise than a push: everything else that is told apart is in the trigger itself.
+# Sources of triggers that behave otherwise than any other: everything else that is told apart is in the trigger itself.
+PUSH = "ecr"
+FOUND_PUSH = "lost-push"  # its event has not come: `reconciling` found it
 PROMPT_VERSION = "prompt-version"
 REMOTE_EXPERIMENT = "remote-experiment"
 EXPERIMENT = "experiment"
@@ -169,7 +171,7 @@ def _pushed(event: _Event[_EcrDetail], repository: str) -> GateTrigger | NotForU
         gate_id=gate_id(event.time, event.id),
         event_id=event.id,
         requested_at=event.time.astimezone(UTC),
-        source="ecr",
+        source=PUSH,
         reference=detail.image_digest,
         tag=detail.image_tag or None,
     )

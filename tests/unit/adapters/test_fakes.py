@@ -12,6 +12,7 @@ from flywheel.ports import (
     LiveLedger,
     ObjectStore,
     PromptLabels,
+    PushClaims,
     ReleaseStore,
     ReviewLedger,
     RuntimeControl,
@@ -32,6 +33,7 @@ from tests.fakes.live import InMemoryLiveLedger, LiveLedgerContract
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryImages, InMemorySettings
 from tests.fakes.prompts import InMemoryPromptLabels, PromptLabelsContract
+from tests.fakes.pushes import InMemoryPushClaims, PushClaimsContract
 from tests.fakes.review_contracts import ReviewLedgerContract, ReviewQueueContract
 from tests.fakes.reviews import InMemoryReviewLedger, InMemoryReviewQueue
 from tests.fakes.runtimes import InMemoryRuntimes
@@ -62,6 +64,12 @@ class TestInMemoryReleases(ReleaseStoreContract):
     @pytest.fixture
     def releases(self) -> ReleaseStore:
         return InMemoryReleases()
+
+
+class TestInMemoryPushClaims(PushClaimsContract):
+    @pytest.fixture
+    def claims(self) -> PushClaims:
+        return InMemoryPushClaims()
 
 
 class TestInMemoryJudgements(JudgementStoreContract):

@@ -29,6 +29,7 @@ from flywheel.ports.outside import (
     Settings,
 )
 from flywheel.ports.prompts import PromptLabels, PromptStates
+from flywheel.ports.pushes import PushClaims, ReleaseTags, TaggedImage, TaggedImages
 from flywheel.ports.reviews import Claim, HumanScore, Queue, ReviewLedger, ReviewQueue
 from flywheel.ports.runtimes import (
     AgentInvoker,
@@ -91,9 +92,11 @@ __all__ = [
     "PromptLabels",
     "PromptStates",
     "PromptStore",
+    "PushClaims",
     "Queue",
     "Release",
     "ReleaseStore",
+    "ReleaseTags",
     "ReviewLedger",
     "ReviewQueue",
     "Runtime",
@@ -104,5 +107,7 @@ __all__ = [
     "ScoreStore",
     "Settings",
     "Settlement",
+    "TaggedImage",
+    "TaggedImages",
     "TraceSource",
 ]

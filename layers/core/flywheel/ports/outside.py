@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
 from flywheel.domain.golden import GoldenItem
+from flywheel.domain.image_manifest import Finding
 
 # What became of an effect: carried out now, at an earlier time, or by another call that is at it just now.
 type Attempt = Literal["done", "before", "under_way"]
@@ -47,6 +48,10 @@ class Image:
 class ImageRegistry(Protocol):
     def resolve(self, reference: str) -> Image:
         """`reference` is a tag or a `sha256:` digest of our repository. Raise `NotFoundError` when it has no such."""
+        ...
+
+    def look(self, reference: str) -> Finding:
+        """Say whether it is an image that runs here, or what else. Raise `NotFoundError` when there is no such."""
         ...
 
 

@@ -121,6 +121,11 @@ _WORDINGS = {
         "The configuration cannot be deployed as it was measured", "The message says why."
     ),
     "image_not_found": Wording("The image is not there", "Push it first: `flywheel push`."),
+    "wrong_platform": Wording(
+        "The image is for another platform",
+        "Build it for the platform that the message names (docker buildx build --platform), and push it again.",
+    ),
+    "not_an_image": Wording("What was named is no image", "Name the tag or the digest of the image itself."),
     "prompt_not_found": Wording(
         "The prompt is not there", "Name a prompt and version that Langfuse has: `flywheel gate start --prompt`."
     ),
