@@ -124,6 +124,6 @@ def _aws_hint(repository: str, tag: str) -> str:
         f"To push to ECR on AWS instead, build the real image with {docker}:\n"
         "  aws ecr get-login-password | docker login --username AWS --password-stdin "
         "<account>.dkr.ecr.<region>.amazonaws.com\n"
-        f"  docker buildx build --platform linux/arm64 -f agent/Dockerfile --push "
+        "  docker buildx build --platform linux/arm64 --provenance=false -f agent/Dockerfile --push "
         f"-t <account>.dkr.ecr.<region>.amazonaws.com/{repository}:{tag} ."
     )

@@ -61,17 +61,21 @@ class _Repository:
         self._client, self._base, self._name = client, base, name
 
     def manifest(self, digest: str) -> dict[str, Any]:
-        """Image manifest; of an index, that of its first image (the interpreter is the host's in any case)."""
+        """Image manifest; of an index, that of its image for arm64, as AgentCore, else of its first for Linux.
+
+        The interpreter is the host's in any case.
+        """
         accept = f"{MANIFEST}, {INDEX}, {DOCKER_MANIFEST}, {DOCKER_INDEX}"
         content = self._get(f"manifests/{digest}", digest, "image", {"Accept": accept})
         manifest = _parsed(content, "manifest")
         if "manifests" not in manifest:
             return manifest
-        for entry in manifest["manifests"] if isinstance(manifest["manifests"], list) else []:
-            platform = entry.get("platform") if isinstance(entry, dict) else None
-            if isinstance(platform, dict) and platform.get("os") == "linux":
-                return _parsed(self._get(f"manifests/{_entry(entry)}", _entry(entry), "image", {}), "manifest")
-        raise ImageError(f"the image index {digest} lists no image for linux")
+        entries = manifest["manifests"] if isinstance(manifest["manifests"], list) else []
+        linux = [entry for entry in entries if _platform(entry).get("os") == "linux"]
+        if not linux:
+            raise ImageError(f"the image index {digest} lists no image for linux")
+        chosen = _entry(next((one for one in linux if _platform(one).get("architecture") == "arm64"), linux[0]))
+        return _parsed(self._get(f"manifests/{chosen}", chosen, "image", {}), "manifest")
 
     def blob(self, digest: str) -> bytes:
         return self._get(f"blobs/{digest}", digest, "blob", {})
@@ -104,6 +108,11 @@ def _parsed(content: bytes, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ImageError(f"the image's {what} is not a JSON object")
     return value
+
+
+def _platform(entry: object) -> dict[str, Any]:
+    platform = entry.get("platform") if isinstance(entry, dict) else None
+    return platform if isinstance(platform, dict) else {}
 
 
 def _entry(entry: object) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local.images import oci
 from local.images.oci import Image
-from local.images.packer import pack
+from local.images.packer import Architecture, pack
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
@@ -87,11 +87,12 @@ def write_program(told: Told, folder: Path) -> None:
     (folder / "MARK").write_text(told.mark)
 
 
-def image_of(told: Told, folder: Path) -> Image:
+def image_of(told: Told, folder: Path, architecture: Architecture = "arm64") -> Image:
     """Pack an image of such a program."""
     write_program(told, folder)
     return pack(
         folder,
         entrypoint=["python", "-m", "agent"],
         labels={oci.REVISION: REVISION},
+        architecture=architecture,
     )
