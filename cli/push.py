@@ -23,7 +23,7 @@ _REPOSITORY = "flywheel-agent-dev"
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
-def push(  # noqa: PLR0917 - one option each
+def push(  # noqa: PLR0917, C901 - one option each, and what each of them changes
     ctx: typer.Context,
     overlay: Annotated[
         str | None, typer.Option(help="Files laid over the source: a folder, or a name under local/images/overlays.")
@@ -46,7 +46,7 @@ def push(  # noqa: PLR0917 - one option each
     Equal content gives an equal digest, whatever the tag; an image that has the tag already starts no gate. To push to
     a real ECR, docker builds the image: the command says how when the local stack is down.
 
-    Exit code with --watch: 0 PASS, 1 FAIL, 2 INCONCLUSIVE or an error.
+    Exit code with --watch: 0 PASS, 1 FAIL or nothing that a gate could judge, 2 INCONCLUSIVE or an error.
 
     Examples:
       flywheel push
@@ -55,7 +55,7 @@ def push(  # noqa: PLR0917 - one option each
       flywheel push --dry-run --json
     """
     from local.images.oci import ImageError  # noqa: PLC0415
-    from local.images.release import agent_image, find_overlay, revision  # noqa: PLC0415
+    from local.images.release import agent_image, find_overlay, holds_already, revision  # noqa: PLC0415
     from local.images.release import push_to as push_image  # noqa: PLC0415
     from local.stack import load  # noqa: PLC0415
 
@@ -71,36 +71,42 @@ def push(  # noqa: PLR0917 - one option each
     try:
         image = agent_image(source, find_overlay(overlay) if overlay else None)
         started, pushed_at = time.monotonic(), datetime.now(UTC)
-        if info is not None:
+        there = info is not None and holds_already(info, image, repository, chosen_tag)
+        if info is not None and not there:
             push_image(info, image, repository, chosen_tag)
     except ImageError as error:
         raise _fail(str(error)) from None
+    name = f"{chosen_tag}@{image.digest}"
+    if there and watch:
+        raise _fail(
+            f"{repository}:{chosen_tag} is this image already: nothing was pushed, so no gate starts.\n"
+            f"Judge it again: flywheel gate start --image {image.digest} --wait\n"
+            f"Or look at its last gate: flywheel gate show {name}"
+        )
     size = sum(map(len, image.layers))
     if as_json and not watch:
-        typer.echo(
-            json.dumps(
-                {
-                    "digest": image.digest,
-                    "repository": repository,
-                    "tag": chosen_tag,
-                    "revision": commit,
-                    "bytes": size,
-                    "pushed": not dry_run,
-                }
-            )
-        )
+        said: dict[str, object] = {"digest": image.digest, "repository": repository, "tag": chosen_tag}
+        said |= {"revision": commit, "bytes": size, "pushed": not (dry_run or there)}
+        typer.echo(json.dumps(said))
         return
-    name = f"{chosen_tag}@{image.digest}"
-    said = _err if as_json else _out
-    verb = "packed, not pushed" if dry_run else f"pushed in {time.monotonic() - started:.1f} s"
-    said.print(f"{repository}:{chosen_tag}  ({size / 1024:.0f} KiB, {verb})", highlight=False, soft_wrap=True)
-    said.print(image.digest, highlight=False, soft_wrap=True)
+    verb = f"pushed in {time.monotonic() - started:.1f} s"
+    if dry_run or there:
+        verb = "packed, not pushed" if dry_run else "there already, nothing was pushed"
+    lines = [f"{repository}:{chosen_tag}  ({size / 1024:.0f} KiB, {verb})", image.digest]
+    _say(lines, on=_err if as_json else _out)
     if watch:
         from cli import gate_watch  # noqa: PLC0415 - what a push alone does not need
 
         raise typer.Exit(gate_watch.watch(ctx.obj, name, timeout_s=timeout, as_json=as_json, since=pushed_at))
-    if not dry_run:
-        said.print(f"a gate starts now; follow it: flywheel gate watch {name}", highlight=False, soft_wrap=True)
+    if there:
+        _say([f"no gate starts; judge it again: flywheel gate start --image {image.digest}"], on=_out)
+    elif not dry_run:
+        _say([f"a gate starts now; follow it: flywheel gate watch {name}"], on=_out)
+
+
+def _say(lines: list[str], *, on: Console) -> None:
+    for line in lines:
+        on.print(line, highlight=False, soft_wrap=True)
 
 
 def _can_watch(session: "Session", repository: str, *, dry_run: bool) -> None:

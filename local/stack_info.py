@@ -84,6 +84,9 @@ class StackInfo:
         }
         state.mkdir(parents=True, exist_ok=True)
         fresh = state / f"{FILE}.{os.getpid()}"
+        # It holds the stand-ins' keys: nobody else on this machine reads them, not even between two lines.
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600, exist_ok=False)
         fresh.write_text(json.dumps(data, indent=2) + "\n")
         fresh.replace(state / FILE)
 

@@ -49,6 +49,21 @@ def push(image: Image, registry_url: str, repository: str, tag: str, credentials
     return image.digest
 
 
+def digest_at(registry_url: str, repository: str, tag: str) -> str | None:
+    """Digest of the image under `tag`; None when there is no such tag or repository.
+
+    Raises:
+        ImageError: the registry cannot be reached.
+    """
+    url = f"{registry_url.rstrip('/')}/v2/{quote(repository)}/manifests/{quote(tag, safe='')}"
+    try:
+        with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
+            found = client.head(url, headers={"Accept": MANIFEST})
+    except httpx.HTTPError as error:
+        raise ImageError(f"the registry at {registry_url} did not answer ({error}); is it running?") from error
+    return found.headers.get("Docker-Content-Digest") if found.status_code == httpx.codes.OK else None
+
+
 def _push_blob(client: httpx.Client, base: str, blob: bytes) -> None:
     digest = digest_of(blob)
     if client.head(f"{base}/blobs/{digest}").status_code == httpx.codes.OK:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from local.images.oci import REVISION, Image, ImageError
 from local.images.packer import pack
-from local.images.pusher import push
+from local.images.pusher import digest_at, push
 from local.stack_info import StackInfo
 from local.tools import ROOT
 
@@ -65,9 +65,18 @@ def find_overlay(name: str) -> Path:
 
 
 def push_to(info: StackInfo, image: Image, repository: str, tag: str) -> str:
-    """Push to the local stack's registry; the digest.
+    """Push to the local stack's registry; the digest. Whoever pushes what the tag holds already starts no gate.
 
     Raises:
         ImageError: the registry refuses, most often because the stack was not deployed.
     """
     return push(image, info.aws.url, repository, tag)
+
+
+def holds_already(info: StackInfo, image: Image, repository: str, tag: str) -> bool:
+    """Whether the tag is this very image in the local stack's registry: pushing it again is no push, as in ECR.
+
+    Raises:
+        ImageError: the registry does not answer.
+    """
+    return digest_at(info.aws.url, repository, tag) == image.digest

@@ -8,7 +8,15 @@ import pytest
 from pydantic import ValidationError
 
 from agent.settings import Hyperparameters
-from flywheel.domain.agent_parameters import NUMBERS, TEXTS, allowed_variable, prompt_reference, read_setting
+from flywheel.domain.agent_parameters import (
+    NUMBERS,
+    TEXTS,
+    allowed_variable,
+    only_the_agent_knows,
+    prompt_reference,
+    read_setting,
+    setting_name,
+)
 from flywheel.domain.experiment import OVERRIDABLE
 
 
@@ -125,3 +133,13 @@ def test_what_the_agent_does_not_take_is_refused_with_what_is_expected(name: str
 
 def test_a_name_of_flywheels_own_never_becomes_a_variable() -> None:
     assert [allowed_variable(name) for name in ("retries", "Mcp_Url", "otel_x", "a b")] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("written", ["max_tokens", "max_completion_tokens", "max_new_tokens", "max_output_tokens"])
+def test_other_libraries_names_of_a_setting_are_that_setting(written: str) -> None:
+    assert setting_name(written) == "max_output_tokens"
+
+
+def test_a_parameter_that_only_the_agent_knows_is_told_from_flywheels_settings() -> None:
+    names = ["retries", "max_output_tokens", "system_prompt", "model_id", "tools", "prompt", "image", "chunk_size"]
+    assert [name for name in names if only_the_agent_knows(name)] == ["retries", "chunk_size"]

@@ -99,7 +99,7 @@ def test_a_prompt_in_a_configuration_replaces_the_one_beside_it() -> None:
 def test_the_same_candidate_twice_is_measured_once_and_said() -> None:
     it = space({"retries": [{"name": "deployed"}, 2, 3]})
     assert [one.values["retries"] for one in it.configurations] == ["deployed", "3"]
-    assert it.notes == ("retries 2 is the same as retries deployed: measured once",)
+    assert it.notes[0] == "retries 2 is the same as retries deployed: measured once"
 
 
 def test_one_candidate_alone_is_no_experiment() -> None:
@@ -180,3 +180,15 @@ def test_request_and_runtime_together_are_always_the_candidate(of: ExperimentFil
         for one in it.configurations
     }
     assert len(it.runtimes) == (len(it.configurations) if of.own_runtimes else len(rest))
+
+
+def test_max_tokens_of_a_file_is_the_agents_output_limit() -> None:
+    it = space({"max_tokens": [200, 400]})
+    assert [one.overrides for one in it.configurations] == [{"max_output_tokens": 200}, {"max_output_tokens": 400}]
+    assert it.notes == ()
+
+
+def test_what_becomes_a_variable_that_the_agent_has_to_read_is_said_once_each() -> None:
+    it = space({"retries": [1, 2], "chunk_size": [100, 200], "top_k": [3]})
+    assert [note.split(" ", 1)[0] for note in it.notes] == ["chunk_size", "retries"]
+    assert "environment variable RETRIES" in it.notes[1]

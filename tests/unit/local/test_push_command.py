@@ -102,6 +102,7 @@ def pushed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     tags: list[str] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(stack, "load", object)
+    monkeypatch.setattr(release, "holds_already", lambda *_: False)
     monkeypatch.setattr(release, "push_to", lambda _info, _image, _repository, tag: tags.append(tag))
     return tags
 
@@ -140,4 +141,31 @@ def test_a_push_that_starts_no_gate_cannot_be_watched(source: Path, pushed: list
 
     assert done.exit_code == 2
     assert "--watch" in done.stderr
+    assert pushed == []
+
+
+def test_a_watched_push_of_what_the_tag_holds_already_says_so_at_once(
+    source: Path, pushed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "holds_already", lambda *_: True)
+    session = DoubleSession()
+    done = run(session, "push", "--source", str(source), "--tag", "v1", "--watch")
+
+    digest = packed("--source", str(source))["digest"]
+    assert done.exit_code == 1
+    assert "flywheel-agent-dev:v1 is this image already: nothing was pushed, so no gate starts" in done.stderr
+    assert f"flywheel gate start --image {digest} --wait" in done.stderr
+    assert pushed == []
+
+
+def test_a_push_of_what_the_tag_holds_already_is_no_error_and_no_push(
+    source: Path, pushed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "holds_already", lambda *_: True)
+    done = run(DoubleSession(), "push", "--source", str(source), "--tag", "v1")
+    data = run(DoubleSession(), "push", "--source", str(source), "--tag", "v1", "--json")
+
+    assert (done.exit_code, data.exit_code) == (0, 0)
+    assert "no gate starts" in done.stdout
+    assert json.loads(data.stdout)["pushed"] is False
     assert pushed == []

@@ -49,3 +49,10 @@ def test_the_environment_names_every_service() -> None:
     assert found["OPENAI_BASE_URL"] == found["MODEL_BASE_URL"] == "http://127.0.0.1:3/v1"
     assert found["MCP_URL"] == "http://127.0.0.1:4/mcp"
     assert [name for name in found if name.startswith("FLYWHEEL_")] == ["FLYWHEEL_STAND_INS"]
+
+
+def test_nobody_else_on_the_machine_reads_the_keys(tmp_path: Path) -> None:
+    INFO.save(tmp_path)
+    INFO.save(tmp_path)
+    assert (tmp_path / "stack.json").stat().st_mode & 0o777 == 0o600
+    assert load(tmp_path) == INFO

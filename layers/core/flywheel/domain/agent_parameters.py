@@ -56,12 +56,24 @@ _FORMS = {
     "tools": (re.compile(r"(?=.{1,2000}$)[\w.-]{1,128}(?:,[\w.-]{1,128})*", re.ASCII), "names of tools"),
 }
 # What people write -> what the candidate calls it.
-_ALIASES = {"model": "model_id"}
+_ALIASES = {
+    "model": "model_id",
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "max_new_tokens": "max_output_tokens",
+    "max_iterations": "max_turns",
+}
+_OF_CANDIDATE = frozenset({"image", "prompt", "tools", "model_id", "prompt_name", "prompt_version"})
 
 
 def setting_name(written: str) -> str:
-    """The name of a setting as `Value.settings` has it; a file may say `model`."""
+    """The name of a setting as `Value.settings` has it; a file may say `model` or `max_tokens`."""
     return _ALIASES.get(written, written)
+
+
+def only_the_agent_knows(name: str) -> bool:
+    """Whether a parameter is none of flywheel's settings: it is an environment variable that the agent has to read."""
+    return name not in NUMBERS and name not in TEXTS and name not in _OF_CANDIDATE
 
 
 def allowed_variable(name: str) -> bool:

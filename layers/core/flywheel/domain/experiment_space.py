@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from flywheel.domain.agent_parameters import LONGEST_VARIABLE, prompt_reference
+from flywheel.domain.agent_parameters import LONGEST_VARIABLE, only_the_agent_knows, prompt_reference
 from flywheel.domain.candidate import Candidate, Parameter
 from flywheel.domain.experiment import OVERRIDABLE, Configuration, ExperimentFile, RuntimePlan, overrides_of
 from flywheel.domain.experiment_combinations import Combination, combinations, settings_of
@@ -69,7 +69,18 @@ def expand(file: ExperimentFile, *, images: Mapping[str, ResolvedImage], base: C
         for number, (values, candidate) in enumerate(candidates.values(), 1)
     ]
     configurations, runtimes = _hosted(numbered, own=file.own_runtimes)
-    return Space(configurations, runtimes, tuple(notes + _long_prompts(configurations)))
+    return Space(configurations, runtimes, tuple(notes + _long_prompts(configurations) + _own_variables(file)))
+
+
+def _own_variables(file: ExperimentFile) -> list[str]:
+    """What is varied or fixed and none of flywheel's settings: an agent that does not read it answers all alike."""
+    varied = {name for dimension in file.dimensions for value in dimension.values for name in value.settings}
+    return [
+        f"{name} is no setting of flywheel's: the agent gets it as the environment variable {name.upper()}, and has to "
+        "read it there"
+        for name in sorted(varied | set(file.fixed))
+        if only_the_agent_knows(name)
+    ]
 
 
 def _drawn(file: ExperimentFile, chosen: list[Combination]) -> list[Combination]:
