@@ -15,23 +15,31 @@ from cli.session import Session
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="The golden dataset in Langfuse.")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+DatasetName = Annotated[
+    str | None,
+    typer.Option("--dataset", help="Dataset in Langfuse; the stack's own when left out.", show_default=False),
+]
 
 
 @app.command("import")
 def import_file(
     ctx: typer.Context,
+    *,
     file: Annotated[Path, typer.Argument(help="JSON file of golden items, or `-` for standard input.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show, change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dataset: DatasetName = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Check a file, show the difference to what is stored, then add and change items. Nothing is ever deleted.
 
     The same file again changes nothing. Exit code 1: the file is wrong (all its errors are shown), nothing changed.
+    A dataset that does not exist yet is made. `flywheel dataset remove` takes items out.
 
-    Example: `flywheel dataset import dataset/golden.json --dry-run`
+    Examples: `flywheel dataset import dataset/golden.json --dry-run`,
+    `flywheel dataset import holidays.json --dataset holidays`
     """
-    from cli import dataset_import  # noqa: PLC0415 - what `--help` does not need
+    from cli import dataset_import, dataset_view  # noqa: PLC0415 - what `--help` does not need
     from flywheel.domain.golden import DatasetError  # noqa: PLC0415
 
     console = Console(stderr=as_json)
@@ -41,27 +49,32 @@ def import_file(
         dataset_import.print_problems(error, as_json=as_json)
         raise typer.Exit(EXIT_NO) from None
     session: Session = ctx.obj
-    found = dataset_import.compare(session, wanted)
-    dataset_import.print_diff(console, found, session.facts.dataset)
+    name = dataset or session.facts.dataset
+    found = dataset_import.compare(session, wanted, name)
+    dataset_import.print_diff(console, found, name)
     todo = dataset_import.to_write(found, wanted)
+    warning = dataset_import.too_few(session, found, name)
+    if warning:
+        console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     if todo and not dry_run:
         if not yes and sys.stdin.isatty() and not typer.confirm(f"Write {len(todo)} items?"):
             console.print("nothing was changed")
             raise typer.Exit(EXIT_NO)
-        dataset_import.write(session, todo, console)
+        dataset_import.write(session, todo, console, name)
     written = 0 if dry_run else len(todo)
     if as_json:
-        print(json.dumps(dataset_import.summary(found, written=written, dry_run=dry_run)))
+        print(json.dumps(dataset_import.summary(found, written=written, dry_run=dry_run, warning=warning)))
     elif dry_run:
         console.print("nothing was changed (--dry-run)")
     else:
-        console.print(f"written: {written} items; next: flywheel gate plan")
+        console.print(f"written: {written} items; next: flywheel gate plan{dataset_view.option(session, dataset)}")
 
 
 @app.command()
 def export(
     ctx: typer.Context,
     output: Annotated[Path | None, typer.Option(help="File to write; standard output when left out.")] = None,
+    dataset: DatasetName = None,
 ) -> None:
     """Write the dataset as a file that `import` reads back. Items stand in the order of their ids.
 
@@ -69,7 +82,7 @@ def export(
     """
     from cli import dataset_view  # noqa: PLC0415 - what `--help` does not need
 
-    items = dataset_view.stored(ctx.obj)
+    items = dataset_view.stored(ctx.obj, dataset)
     text = dataset_view.to_file(items)
     if output is None:
         sys.stdout.write(text)
@@ -83,6 +96,7 @@ def export(
 def list_items(
     ctx: typer.Context,
     where: Annotated[str | None, typer.Option("--slice", help="Only items of this slice.")] = None,
+    dataset: DatasetName = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show the items: id, slice, origin, question, whether they are muted.
@@ -95,12 +109,48 @@ def list_items(
     if where is not None and where not in SLICES:
         raise CommandError(f"there is no slice {where[:80]!r}: expected one of {', '.join(SLICES)}")
     session: Session = ctx.obj
-    items = [i for i in dataset_view.stored(session) if where in (None, i.slice)]
+    items = [i for i in dataset_view.stored(session, dataset) if where in (None, i.slice)]
     muted = {m.item_id: m for m in dataset_mutes.read(session)}
     if as_json:
         print(json.dumps([dataset_view.to_row(i, muted.get(i.item_id)) for i in items], indent=1, ensure_ascii=False))
     else:
-        dataset_view.print_items(Console(), items, muted, session.facts.dataset)
+        dataset_view.print_items(Console(), items, muted, dataset or session.facts.dataset)
+
+
+@app.command()
+def remove(
+    ctx: typer.Context,
+    items: Annotated[list[str], typer.Argument(help="Ids of items.")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show, change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dataset: DatasetName = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take items out of the dataset: later gates do not ask them. Langfuse archives them, and keeps their history.
+
+    `flywheel dataset import` of the same item brings it back. Exit code 1: there is no such item; nothing was changed.
+
+    Example: `flywheel dataset remove faq-012 faq-013 --dry-run`
+    """
+    from cli import dataset_removal  # noqa: PLC0415 - what `--help` does not need
+
+    session: Session = ctx.obj
+    console = Console(stderr=as_json)
+    name = dataset or session.facts.dataset
+    plan = dataset_removal.plan(session, name, items)
+    dataset_removal.print_plan(console, plan)
+    if plan.unknown:
+        raise typer.Exit(EXIT_NO)
+    if not dry_run and not yes and sys.stdin.isatty() and not typer.confirm(f"Archive {len(plan.items)} items?"):
+        console.print("nothing was changed")
+        raise typer.Exit(EXIT_NO)
+    if not dry_run:
+        session.dataset.archive(name, [item.item_id for item in plan.items])
+    if as_json:
+        print(json.dumps({"removed": [i.item_id for i in plan.items], "dry_run": dry_run, "warning": plan.warning}))
+    else:
+        console.print("nothing was changed (--dry-run)" if dry_run else f"removed: {len(plan.items)} items")
 
 
 @app.command()

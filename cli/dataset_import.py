@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 
+from cli.policy_setting import effective_policy
 from cli.problems import CommandError
 from cli.session import Session
 from flywheel.domain.golden import DatasetDiff, DatasetError, GoldenItem, diff, parse_dataset
@@ -49,10 +50,10 @@ def print_problems(error: DatasetError, *, as_json: bool) -> None:
     print(f"error: {count} problem{'' if count == 1 else 's'}; nothing was changed. Correct the file.", file=sys.stderr)
 
 
-def compare(session: Session, wanted: Sequence[GoldenItem]) -> DatasetDiff:
-    """Against the dataset of the stack; a dataset that does not exist yet is empty."""
+def compare(session: Session, wanted: Sequence[GoldenItem], name: str) -> DatasetDiff:
+    """Against the dataset of that name; one that does not exist yet is empty."""
     try:
-        stored: Sequence[GoldenItem] = session.dataset.snapshot(session.facts.dataset).items
+        stored: Sequence[GoldenItem] = session.dataset.snapshot(name).items
     except NotFoundError:
         stored = ()
     return diff(stored, wanted)
@@ -89,9 +90,25 @@ def _more(console: Console, count: int) -> None:
         console.print(f"  ... and {count - _SHOWN} more", highlight=False)
 
 
-def write(session: Session, items: Sequence[GoldenItem], console: Console) -> None:
+def too_few(session: Session, found: DatasetDiff, name: str) -> str | None:
+    """What to say when gates will refuse the stack's dataset for its size; None when they will not.
+
+    Another dataset may be of any size: a gate on it is an evaluation and promotes nothing.
+    """
+    if name != session.facts.dataset:
+        return None
+    least = effective_policy(session).minimum_items
+    count = len(found.added) + len(found.changed) + len(found.unchanged) + len(found.only_stored)
+    if count >= least:
+        return None
+    return (
+        f"{name} then has {count} items, and the policy asks for {least}: every gate on it is refused. "
+        f"Import {least - count} more, or: flywheel policy set minimum_items={count}"
+    )
+
+
+def write(session: Session, items: Sequence[GoldenItem], console: Console, name: str) -> None:
     """Write the items, with progress. Interrupted or failed, it is simply repeated: ids are stable."""
-    name = session.facts.dataset
     session.dataset.ensure(name)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("writing items", total=len(items))
@@ -101,7 +118,7 @@ def write(session: Session, items: Sequence[GoldenItem], console: Console) -> No
             progress.advance(task, len(batch))
 
 
-def summary(found: DatasetDiff, *, written: int, dry_run: bool) -> dict[str, Any]:
+def summary(found: DatasetDiff, *, written: int, dry_run: bool, warning: str | None) -> dict[str, Any]:
     return {
         "added": [i.item_id for i in found.added],
         "changed": [asdict(c) for c in found.changed],
@@ -109,4 +126,5 @@ def summary(found: DatasetDiff, *, written: int, dry_run: bool) -> dict[str, Any
         "only_stored": list(found.only_stored),
         "written": written,
         "dry_run": dry_run,
+        "warning": warning,
     }

@@ -17,18 +17,25 @@ from flywheel.errors import NotFoundError
 from flywheel.report.text import one_line
 
 
-def stored(session: Session) -> list[GoldenItem]:
-    """The items of the stack's dataset, by id.
+def stored(session: Session, dataset: str | None = None) -> list[GoldenItem]:
+    """The items of a dataset, by id; of the stack's own when none is named.
 
     Raises:
         CommandError: there is no such dataset yet.
     """
-    name = session.facts.dataset
+    name = dataset or session.facts.dataset
     try:
         items = session.dataset.snapshot(name).items
     except NotFoundError as error:
-        raise CommandError(f"Langfuse has no dataset {name} yet: flywheel dataset import FILE makes it") from error
+        raise CommandError(
+            f"Langfuse has no dataset {name} yet: `flywheel dataset import FILE{option(session, dataset)}` makes it"
+        ) from error
     return sorted(items, key=lambda item: item.item_id)
+
+
+def option(session: Session, dataset: str | None) -> str:
+    """What a command needs to be about this dataset; nothing for the stack's own."""
+    return "" if dataset in (None, session.facts.dataset) else f" --dataset {dataset}"
 
 
 def to_file(items: Sequence[GoldenItem]) -> str:

@@ -180,11 +180,11 @@ def _run(console: Console, names: Sequence[str], *, keep: bool, loop: bool) -> N
 def _import_dataset(session: "Session") -> str:
     from cli import dataset_import  # noqa: PLC0415
 
-    items = dataset_import.read_items(GOLDEN)
-    found = dataset_import.compare(session, items)
+    items, name = dataset_import.read_items(GOLDEN), session.facts.dataset
+    found = dataset_import.compare(session, items, name)
     missing = dataset_import.to_write(found, items)
     if missing:
-        dataset_import.write(session, missing, Console(quiet=True))
+        dataset_import.write(session, missing, Console(quiet=True), name)
     return f"{len(items)} items, {len(missing)} of them written now"
 
 

@@ -38,6 +38,10 @@ def start(
             help="Ask every item so often and keep the answers, for a cached incumbent or as anchor; promotes nothing.",
         ),
     ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Judge by this dataset instead of the stack's own; promotes nothing.", show_default=False),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Watch it until its verdict.")] = False,
     timeout: Timeout = 1800,
     as_json: JsonFlag = False,
@@ -51,7 +55,7 @@ def start(
 
     session: Session = ctx.obj
     requested = gate_start.request_gate(
-        session, image, prompt=prompt, promote=promote, annotate=annotate, baseline=baseline
+        session, image, prompt=prompt, promote=promote, annotate=annotate, baseline=baseline, dataset=dataset
     )
     if wait:
         raise typer.Exit(gate_watch.watch(session, requested.gate_id, timeout_s=timeout, as_json=as_json))
@@ -284,14 +288,20 @@ def anchor(
 
 
 @app.command()
-def plan(ctx: typer.Context, as_json: JsonFlag = False) -> None:
+def plan(
+    ctx: typer.Context,
+    dataset: Annotated[
+        str | None, typer.Option(help="Dataset in Langfuse; the stack's own when left out.", show_default=False)
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Show what a gate would do now: invocations and cost, for today's dataset, policy and production.
 
-    Example: `flywheel gate plan --json`
+    Examples: `flywheel gate plan --json`, `flywheel gate plan --dataset holidays`
     """
     from cli import gate_plan  # noqa: PLC0415 - what `--help` does not need
 
-    preview = gate_plan.preview_gate(ctx.obj)
+    preview = gate_plan.preview_gate(ctx.obj, dataset)
     if as_json:
         print(json.dumps(preview.to_dict(), indent=1))
     else:

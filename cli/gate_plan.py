@@ -1,8 +1,7 @@
 """Dataset, policy and production of the moment -> what a gate would do and cost."""
 
-import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from rich.console import Console
@@ -10,13 +9,14 @@ from rich.console import Console
 from cli import dataset_mutes
 from cli.dataset_view import stored
 from cli.gate_stored import stored_choice, stored_lines
+from cli.policy_setting import effective_policy
 from cli.problems import CommandError
 from cli.session import Session
 from flywheel.combining import combination
 from flywheel.domain.baselines import stored_facts
 from flywheel.domain.budget import Budget, capped, plan_budget, trials_by_item
 from flywheel.domain.golden import GoldenItem
-from flywheel.domain.policy import GatePolicy, apply_overrides, load_default_policy, policy_to_dict
+from flywheel.domain.policy import GatePolicy, policy_to_dict
 from flywheel.domain.prices import CostEstimate, load_prices
 from flywheel.domain.waves import gate_items
 from flywheel.errors import InvalidRequestError
@@ -81,14 +81,17 @@ class Preview:
         }
 
 
-def preview_gate(session: Session) -> Preview:
+def preview_gate(session: Session, dataset: str | None = None) -> Preview:
     """What the next push would be judged by.
 
     Raises:
         CommandError: a setting is missing or invalid, or there is no dataset yet.
     """
-    items = stored(session)
-    policy = _policy(session)
+    items = stored(session, dataset)
+    policy = effective_policy(session)
+    if dataset not in (None, session.facts.dataset):
+        # As the gate itself does: on another dataset it evaluates, whatever the size, and promotes nothing.
+        policy = replace(policy, minimum_items=min(policy.minimum_items, max(1, len(items))))
     head = session.releases.head().release
     model_id = _model(session, head)
     choice = stored_choice(session, policy, items, head)
@@ -106,7 +109,7 @@ def preview_gate(session: Session) -> Preview:
     averaged = gate_items(policy, items)
     today = session.clock.now().date().isoformat()
     return Preview(
-        dataset=session.facts.dataset,
+        dataset=dataset or session.facts.dataset,
         items_by_slice=dict(Counter(item.slice for item in items)),
         must_pass=sum(item.must_pass for item in items),
         muted=tuple(m.item_id for m in dataset_mutes.read(session) if m.until >= today),
@@ -138,15 +141,6 @@ def _refusals(policy: GatePolicy, items: list[GoldenItem], cost: CostEstimate) -
     if cost.usd > policy.usd_per_gate:
         refused.append(f"it would cost {usd(cost.usd)}, the policy allows {usd(policy.usd_per_gate)}")
     return refused
-
-
-def _policy(session: Session) -> GatePolicy:
-    text = session.settings.text("policy")
-    try:
-        return apply_overrides(load_default_policy(), json.loads(text) if text else {})
-    except (ValueError, InvalidRequestError) as error:
-        where = f"{session.facts.settings_prefix}/policy"
-        raise CommandError(f"the SSM parameter {where} is no policy: {error}") from error
 
 
 def _model(session: Session, release: Release | None) -> str:

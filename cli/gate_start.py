@@ -15,6 +15,7 @@ def request_gate(
     promote: bool,
     annotate: bool = False,
     baseline: int | None = None,
+    dataset: str | None = None,
 ) -> GateTrigger:
     """Check the request as the gate itself will read it, then send it.
 
@@ -29,6 +30,8 @@ def request_gate(
         detail["annotate"] = True
     if baseline is not None:
         detail["baseline"] = baseline
+    if dataset not in (None, session.facts.dataset):
+        detail["dataset"] = dataset
     if prompt is not None:
         detail["prompt"] = _prompt(prompt)
     event = {"id": detail["request_id"], "time": now.isoformat(), "detail-type": "GateRequested", "detail": detail}

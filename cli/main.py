@@ -18,7 +18,8 @@ class Flywheel(LazyGroup):
     later = {  # noqa: RUF012 - the class is made once
         "gate": Later("cli.gate", "app", "Judge an image: start, watch, list, show, report, rollback, plan."),
         "experiment": Later("cli.experiment", "app", "Search configurations: run, watch, show, report, promote."),
-        "dataset": Later("cli.dataset", "app", "The golden dataset: import, export, list, mute, unmute."),
+        "dataset": Later("cli.dataset", "app", "The golden dataset: import, export, list, remove, mute."),
+        "policy": Later("cli.policy", "app", "By which rules gates decide: show, check, set."),
         "review": Later("cli.review", "review", "Open what waits for reviewers, and say how much it is."),
         "traffic": Later("cli.traffic", "app", "Synthetic users against production: run, list, show."),
         "dead-letters": Later("cli.dead_letters", "app", "What could not be handled: list, show, redrive."),

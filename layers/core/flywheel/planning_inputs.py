@@ -208,14 +208,18 @@ class PlanInputs:
             snapshot = self._datasets.snapshot(name)
         except NotFoundError as error:
             raise RefusedError(
-                "dataset_missing", f"Langfuse has no dataset {name}: run `flywheel dataset import` first"
+                "dataset_missing",
+                f"Langfuse has no dataset {name}: `flywheel dataset import FILE --dataset {name}` makes it",
             ) from error
         except AccessDeniedError:
             raise  # not the dataset's fault: planning is broken until somebody corrects the keys
         except InvalidRequestError as error:
             raise RefusedError("dataset_invalid", str(error)) from error
         if not snapshot.items:
-            raise RefusedError("too_few_items", f"the dataset {name} is empty: run `flywheel dataset import` first")
+            raise RefusedError(
+                "too_few_items",
+                f"the dataset {name} is empty: `flywheel dataset import FILE --dataset {name}` adds items",
+            )
         return snapshot
 
 

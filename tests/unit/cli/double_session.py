@@ -78,6 +78,9 @@ class WritableDatasets(InMemoryDatasets):
         self.datasets.setdefault(name, ())
         return "dataset-id"
 
+    def archive(self, name: str, item_ids: Sequence[str]) -> None:
+        self.datasets[name] = tuple(item for item in self.datasets[name] if item.item_id not in item_ids)
+
     def upsert(self, name: str, items: Sequence[GoldenItem]) -> None:
         if self.broken_after is not None and len(self.written) >= self.broken_after:
             raise TransientError("Langfuse does not answer")

@@ -235,3 +235,52 @@ def test_a_setting_that_is_no_list_of_mutes_is_not_overwritten(session: DoubleSe
     assert done.exit_code == 2
     assert "correct it" in done.stderr
     assert session.ssm.texts["mutes"] == '{"prod-1": true}'
+
+
+# --- another dataset, removal, sizes --------------------------------------------------------------------------------
+
+
+def test_a_dataset_of_another_name_is_made_by_its_first_import(session: DoubleSession, file: Path) -> None:
+    done = run(session, "dataset", "import", str(file), "--dataset", "holidays")
+    assert done.exit_code == 0, done.output
+    assert len(session.golden.datasets["holidays"]) == 5
+    assert len(session.golden.datasets[NAME]) == 4
+    assert "flywheel gate plan --dataset holidays" in done.stdout
+    listed = run(session, "dataset", "list", "--dataset", "holidays", "--json")
+    assert len(json.loads(listed.stdout)) == 5
+
+
+def test_a_dataset_that_is_not_there_is_named_with_the_command_that_makes_it(session: DoubleSession) -> None:
+    done = run(session, "dataset", "list", "--dataset", "holidays")
+    assert done.exit_code == 2
+    assert "flywheel dataset import FILE --dataset holidays" in done.stderr
+
+
+def test_an_import_says_when_gates_will_refuse_the_dataset_for_its_size(session: DoubleSession, file: Path) -> None:
+    done = run(session, "dataset", "import", str(file), "--dry-run", "--json")
+    assert "5 items, and the policy asks for 40" in json.loads(done.stdout)["warning"]
+    assert "flywheel policy set minimum_items=5" in done.stderr
+    session.ssm.texts["policy"] = '{"minimum_items": 5}'
+    done = run(session, "dataset", "import", str(file), "--dry-run", "--json")
+    assert json.loads(done.stdout)["warning"] is None
+
+
+def test_remove_takes_items_out_and_says_what_that_means(session: DoubleSession) -> None:
+    done = run(session, "dataset", "remove", "i0", "prod-1", "i0")
+    assert done.exit_code == 0, done.output
+    assert [item.item_id for item in session.golden.datasets[NAME]] == ["i1", "i2"]
+    assert "prod-1 came from production and must pass" in " ".join(done.stdout.split())
+    assert "2 items are left, and the policy asks for 40" in done.stdout
+
+
+def test_a_dry_removal_removes_nothing(session: DoubleSession) -> None:
+    done = run(session, "dataset", "remove", "i0", "--dry-run", "--json")
+    assert json.loads(done.stdout)["removed"] == ["i0"]
+    assert len(session.golden.datasets[NAME]) == 4
+
+
+def test_removing_what_is_not_there_removes_nothing_at_all(session: DoubleSession) -> None:
+    done = run(session, "dataset", "remove", "i0", "no-such")
+    assert done.exit_code == 1
+    assert "no-such: no such item" in done.stdout
+    assert len(session.golden.datasets[NAME]) == 4

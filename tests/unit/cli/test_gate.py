@@ -19,7 +19,7 @@ from flywheel.domain.verdict import Reason, Verdict
 from flywheel.evidence import checkpoint_key, plan_key, result_key, shard_key, verdict_key, verdict_to_dict
 from flywheel.ports import Head, Release
 from tests.fakes.clock import NOON
-from tests.unit.cli.double_session import DIGEST, GATE_ID, DoubleSession, run
+from tests.unit.cli.double_session import DIGEST, FACTS, GATE_ID, DoubleSession, run
 from tests.unit.evaluation.doubles import plan as gate_plan
 
 
@@ -369,13 +369,29 @@ def test_plan_says_that_a_gate_would_be_refused_and_why() -> None:
     assert "REFUSED      the dataset has 4 items, the policy asks for 40" in run(session, "gate", "plan").stdout
 
 
+def test_plan_and_start_take_another_dataset_which_may_be_of_any_size() -> None:
+    session = DoubleSession(_items(3))
+    session.golden.datasets["holidays"] = session.golden.datasets[FACTS.dataset][:2]
+    session.ssm.texts["agent"] = '{"model_id": "local.model"}'
+    planned = run(session, "gate", "plan", "--dataset", "holidays")
+    assert "dataset      holidays: 2 items" in planned.stdout
+    assert "REFUSED" not in planned.stdout
+
+    run(session, "gate", "start", "--image", "v1", "--dataset", "holidays")
+    run(session, "gate", "start", "--image", "v1", "--dataset", FACTS.dataset)
+    assert [detail.get("dataset") for _, detail, _ in session.asked.sent] == ["holidays", None]
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({}, "/flywheel/dev/agent does not exist"),
         ({"agent": "{}"}, "'agent' is invalid: model_id: Field required; it is at /flywheel/dev/agent"),
-        ({"agent": '{"model_id": "m"}', "policy": "{"}, "/flywheel/dev/policy is no policy"),
-        ({"agent": '{"model_id": "m"}', "policy": '{"minima": 3, "x": 1}'}, "/flywheel/dev/policy is no policy"),
+        ({"agent": '{"model_id": "m"}', "policy": "{"}, "/flywheel/dev/policy is no JSON"),
+        (
+            {"agent": '{"model_id": "m"}', "policy": '{"minima": 3, "x": 1}'},
+            "/flywheel/dev/policy: the policy is invalid: unknown key 'x'; minima is a number",
+        ),
         ({"agent": '{"model_id": "m"}', "mutes": "{}"}, "/flywheel/dev/mutes is not a list of mutes"),
     ],
 )

@@ -63,7 +63,10 @@ _WORDINGS = {
         "Not reliable enough",
         "See the items below n of n in this report: what passes only sometimes is not fixed by trying again.",
     ),
-    "too_few_items": Wording("Too few items", "Add golden items with `flywheel dataset import`."),
+    "too_few_items": Wording(
+        "Too few items",
+        "Add items with `flywheel dataset import`, or lower the policy's `minimum_items`: `flywheel policy set`.",
+    ),
     "evidence_missing": Wording("Evidence is missing", "Scores or results did not arrive. " + _RUN_AGAIN),
     "judge_unavailable": Wording("The judge was not available", "Check the judge's endpoint and quota. " + _RUN_AGAIN),
     "judge_unreliable": Wording(
@@ -137,7 +140,7 @@ _WORDINGS = {
     "invalid_agent_settings": Wording("The agent's settings are invalid", "Correct the SSM parameter `agent`."),
     "invalid_mutes": Wording("The mutes are invalid", "Correct the SSM parameter `mutes`."),
     "invalid_anchor": Wording("The anchor is invalid", "Correct it: `flywheel gate anchor --oldest`."),
-    "dataset_missing": Wording("The dataset is missing", "Import it: `flywheel dataset import FILE`."),
+    "dataset_missing": Wording("The dataset is missing", "Import it: `flywheel dataset import FILE --dataset NAME`."),
     "dataset_invalid": Wording("The dataset is invalid", "Correct the item in Langfuse, then start the gate again."),
     "unknown_items": Wording("Items are not known", "`flywheel dataset list` shows what there is."),
     "LangfuseAccessError": Wording(
