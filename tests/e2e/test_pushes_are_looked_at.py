@@ -4,14 +4,23 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
 import boto3
 import httpx
+import pytest
 
+from flywheel.adapters.dynamodb_pushes import DynamoDbPushClaims
+from flywheel.adapters.dynamodb_releases import DynamoDbReleases
+from flywheel.adapters.ecr import EcrImageRegistry
+from flywheel.adapters.ecr_tags import EcrTags
+from flywheel.adapters.eventbridge import EventBridgeBus
+from flywheel.clock import SystemClock
+from flywheel.domain.pushes import RELEASE_TAG
 from flywheel.ports import GateRow
+from flywheel.reconciling import PushReconciler
 from local.images.pusher import Credentials, push
 from tests.e2e.agents import Told, image_of
 from tests.e2e.system import System, wait_for
@@ -123,5 +132,37 @@ def test_one_image_under_two_tags_is_one_gate(system: System, good: Told) -> Non
     row = system.ended(system.gate_of(pushed).gate_id)
 
     assert row.verdict == "PASS", row.reasons
+    system.wait_until_quiet()
+    assert len(rows_of(system, [pushed])) == 1
+
+
+def test_a_push_whose_event_is_lost_gets_its_gate_once(
+    system: System, good: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with no_push_starts_a_gate(system):
+        pushed = system.push(replace(good, mark="lost"))
+    names = system.outputs["StateTableName"], system.outputs["ProductionRuntimeName"]
+    reconciler = PushReconciler(
+        images=EcrImageRegistry.from_repository(system.outputs["RepositoryName"]),
+        claims=DynamoDbPushClaims.from_table(*names),
+        gates=system.gates,
+        releases=DynamoDbReleases.from_table(*names),
+        bus=EventBridgeBus.from_bus(system.outputs["EventBusName"]),
+        clock=SystemClock(),
+    )
+    tagged = EcrTags.from_repository(system.outputs["RepositoryName"])
+    assert reconciler.reconcile(tagged.tagged()) is None, "its event may still come"
+    monkeypatch.setattr("flywheel.reconciling.SETTLE", timedelta(0))
+
+    assert reconciler.reconcile(tagged.tagged()) == pushed
+    row = system.ended(system.gate_of(pushed).gate_id)
+
+    assert (row.verdict, row.promoted, row.trigger) == ("PASS", True, "lost-push"), row.reasons
+    assert reconciler.reconcile(tagged.tagged()) is None
+    assert len(rows_of(system, [pushed])) == 1
+    # What the schedule calls, under its own role: the new release is tagged, and that starts nothing.
+    reply = boto3.client("lambda").invoke(FunctionName=system.outputs["ReconcilePushesFunctionName"])
+    assert json.loads(reply["Payload"].read()) == {"asked_for": None, "gone": []}
+    assert any(tag.startswith(RELEASE_TAG) for one in tagged.tagged() if one.digest == pushed for tag in one.tags)
     system.wait_until_quiet()
     assert len(rows_of(system, [pushed])) == 1

@@ -28,6 +28,7 @@ from flywheel.production import ProductionEndpoint
 from flywheel.promotion import Promoter, PromotionSettings
 from flywheel.publication import Announcer, Publisher
 from flywheel.pushed_images import Ignored, PushedImages
+from flywheel.reconciling import PushReconciler
 from flywheel.retirement import Retirer
 from flywheel.reviewing import Reviewing
 from flywheel.runtimes import Surroundings, production_spec
@@ -275,6 +276,17 @@ class World:
             runtimes=self.runtimes,
             gates=self.gates,
             experiments=self.experiments,
+            clock=self.clock,
+        )
+
+    @property
+    def reconciler(self) -> PushReconciler:
+        return PushReconciler(
+            images=self.images,
+            claims=self.claims,
+            gates=self.gates,
+            releases=self.releases,
+            bus=self.bus,
             clock=self.clock,
         )
 

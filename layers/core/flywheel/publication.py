@@ -28,6 +28,7 @@ _WHAT = {
     "prompt-version": "a prompt from Langfuse",
     "remote-experiment": "an experiment from Langfuse",
     "experiment": "what an experiment chose",
+    "lost-push": "a push whose event never came",
 }
 _CLEAN_UP_FAILED = "CleanUpFailed"
 _PROMOTION_REFUSED = "PromotionRefusedError"

@@ -31,6 +31,7 @@ FUNCTIONS = [
     "publish_verdict",
     "sample_traces",
     "sweep_runtimes",
+    "reconcile_pushes",
     "langfuse_webhook",
     "report_experiment",
     "plan_experiment",
