@@ -2,7 +2,7 @@
 
 MiniStack keeps the records and validates requests; what is added here: CREATING until the host reports that the
 container answers, CREATE_FAILED with its reason, DELETING until the container is gone, endpoints whose `liveVersion`
-follows their `targetVersion` when that version is ready, client tokens, tags, and `iam:PassRole`.
+follows their `targetVersion` when that version is ready, client tokens, tags, and all that a call implies for IAM.
 """
 
 import contextvars
@@ -14,11 +14,9 @@ from typing import Any
 from urllib.parse import unquote
 
 import ministack.services.bedrock_agentcore as agentcore
-from ministack.core import iam_evaluator
 from ministack.core.responses import error_response_json, now_iso
-from ministack.core.router import extract_access_key_id, extract_region
 
-from local.aws import patching
+from local.aws import agentcore_checks, patching
 from local.aws.host_client import HostClient, HostUnreachableError
 from local.aws.runtime_tags import serve_tags
 
@@ -271,7 +269,7 @@ class _Control:
             if parts[:1] == ["runtimes"]:
                 if method == "DELETE" and len(parts) == 2 and query.get("version"):  # noqa: PLR2004
                     return agentcore._validation("this stand-in deletes whole runtimes only, not one version")
-                if method == "PUT" and len(parts) <= 2 and (denied := _pass_role_denied(headers, query, body)):  # noqa: PLR2004
+                if denied := agentcore_checks.denied(method, path, headers, body, query):
                     return denied
             return await serve(method, path, headers, body, query)
 
@@ -283,24 +281,3 @@ def _set_status(record: dict[str, Any], version: str, status: str, reason: str =
     record["_versions"][version].update(changes)
     if record["agentRuntimeVersion"] == version:
         record.update(changes)
-
-
-def _pass_role_denied(headers: dict[str, str], query: Any, body: Any) -> Response | None:
-    """Hold the caller against `iam:PassRole` for the runtime's role, as AWS does on create and update."""
-    role = _parsed(body).get("roleArn")
-    if not role:
-        return None
-    denied = iam_evaluator.enforce(
-        extract_access_key_id(headers, query),
-        "iam:PassRole",
-        "iam",
-        extract_region(headers),
-        resource_arn=role,
-        service_context={"iam:PassedToService": "bedrock-agentcore.amazonaws.com"},
-    )
-    if denied is None:
-        return None
-    who = getattr(denied, "principal_arn", "the caller")
-    return error_response_json(
-        "AccessDeniedException", f"User: {who} is not authorized to perform: iam:PassRole on resource: {role}", 403
-    )

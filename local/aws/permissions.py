@@ -1,8 +1,7 @@
-"""IAM where MiniStack knows too little: AgentCore's requests and roles, SSM parameters by the list, event sources."""
+"""IAM where MiniStack knows too little: AgentCore, several SSM parameters at once, who puts an event on a bus."""
 
 import dataclasses
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -10,12 +9,13 @@ from urllib.parse import unquote
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import tagging
 
-from local.aws import patching
+from local.aws import agentcore_checks, patching
 from local.aws.runtime_tags import runtime_tags
 
 _SERVICE = "bedrock-agentcore"
 # Names the sessions that the host of the data plane opens: there the service itself assumes the runtime's role.
 _SESSION = "BedrockAgentCore-"
+_BETWEEN = "\n"  # of several resources of one request; no ARN has it
 _MODEL_ACTIONS = {
     "bedrock:Converse": "bedrock:InvokeModel",
     "bedrock:ConverseStream": "bedrock:InvokeModelWithResponseStream",
@@ -30,6 +30,7 @@ def apply() -> None:
     patching.wrap(iam_actions, "extract_resource_arn", "82f51700695c", _with_resources)
     patching.wrap(iam_actions, "extract_iam_action", "ec476b92d969", _with_model_actions)
     patching.wrap(iam_actions, "request_tag_context", "d46adb816e02", _with_event_source)
+    patching.wrap(iam_evaluator, "enforce", "cf64b1ee5b09", _each_resource)
     patching.wrap(iam_evaluator, "evaluate_trust_policy", "4b50aa29ad29", _with_source)
 
 
@@ -48,32 +49,34 @@ def _with_resources(extract: Callable[..., str]) -> Callable[..., str]:
             parts = [unquote(part) for part in path.split("/") if part]
             if parts[:1] == ["tags"]:
                 return unquote(path.removeprefix("/tags/"))
-            if parts[:1] == ["runtimes"]:
-                # AWS's service authorization reference: what creates or lists has no resource, a policy must say `*`.
-                lists = method == "POST" and parts[2:] in ([], ["runtime-endpoints"])
-                return "*" if len(parts) == 1 or lists else f"arn:aws:{_SERVICE}:{region}:{account}:runtime/{parts[1]}"
-        if service == "ssm" and (parameters := _parameters(body)):
-            return f"arn:aws:ssm:{region}:{account}:parameter{parameters}"
+            if first := next(agentcore_checks.asked(method, path, body, region, account), None):
+                return first.resource
+        if service == "ssm" and (parameters := _parameters(body, f"arn:aws:ssm:{region}:{account}:parameter")):
+            return parameters
         return extract(service, method, path, headers, body, query, region, account)
 
     return extract_resource_arn
 
 
-def _parameters(body: Any) -> str | None:
-    """What all names of a GetParameters begin with; None for any other request.
-
-    AWS checks each parameter, MiniStack one resource and for this request none: whoever may read some parameters only
-    was refused all. A policy's `.../LANGFUSE_*` fits the common beginning exactly when it fits every name. What is
-    allowed name by name, without a `*`, is refused here when it is asked for at once.
-    """
+def _parameters(body: Any, prefix: str) -> str | None:
+    """ARNs of all that a GetParameters names, for `_each_resource`; None for any other request."""
     try:
         names = json.loads(body or b"{}").get("Names")
     except (ValueError, AttributeError):
         return None
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         return None
-    # Characters, not path components: the policy's `*` stands in the middle of a name.
-    return os.path.commonprefix([name if name.startswith("/") else f"/{name}" for name in names])  # noqa: RUF071
+    return _BETWEEN.join(prefix + (name if name.startswith("/") else f"/{name}") for name in names)
+
+
+def _each_resource(enforce: Callable[..., Any]) -> Callable[..., Any]:
+    """AWS checks each parameter that is asked for, MiniStack one resource a request."""
+
+    def enforced(*args: Any, resource_arn: str = "*", **kwargs: Any) -> Any:
+        refusals = (enforce(*args, resource_arn=arn, **kwargs) for arn in resource_arn.split(_BETWEEN))
+        return next((refusal for refusal in refusals if refusal is not None), None)
+
+    return enforced
 
 
 def _with_model_actions(extract: Callable[..., str | None]) -> Callable[..., str | None]:

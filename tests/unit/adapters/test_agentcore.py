@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from flywheel.adapters.agentcore import AgentCoreInvoker, AgentCoreRuntimes
-from flywheel.errors import ConflictError, InvalidRequestError, TransientError
+from flywheel.errors import ConflictError, FlywheelError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.ports import InvocationFailure, RuntimeSpec
 from tests.fakes.clock import NOON
 
@@ -125,6 +125,52 @@ def test_a_runtime_that_is_being_created_cannot_be_deleted_yet(control: tuple[Ag
     stub.add_response("get_agent_runtime", described("CREATING"))
     with pytest.raises(ConflictError):
         runtimes.delete(ID)
+
+
+DENIED = "AccessDeniedException"
+
+
+@pytest.mark.parametrize("listed_as", [[], ["another"]])
+def test_a_runtime_that_is_gone_is_gone_though_its_deletion_is_denied(
+    control: tuple[AgentCoreRuntimes, Stubber], listed_as: list[str]
+) -> None:
+    runtimes, stub = control
+    stub.add_client_error("delete_agent_runtime", DENIED, http_status_code=403)
+    others = [listed(name) | {"agentRuntimeId": "another-0123456789"} for name in listed_as]
+    stub.add_response("list_agent_runtimes", {"agentRuntimes": others}, {})
+    runtimes.delete(ID)
+
+
+def test_a_runtime_that_somebody_else_deletes_just_now_may_be_denied(
+    control: tuple[AgentCoreRuntimes, Stubber],
+) -> None:
+    runtimes, stub = control
+    stub.add_client_error("delete_agent_runtime", DENIED, http_status_code=403)
+    stub.add_response("list_agent_runtimes", {"agentRuntimes": [listed("fw_dev_1") | {"status": "DELETING"}]}, {})
+    runtimes.delete(ID)
+
+
+def test_a_deletion_that_is_denied_while_the_runtime_stands_is_an_error(
+    control: tuple[AgentCoreRuntimes, Stubber],
+) -> None:
+    runtimes, stub = control
+    stub.add_client_error("delete_agent_runtime", DENIED, http_status_code=403)
+    stub.add_response("list_agent_runtimes", {"agentRuntimes": [listed("fw_dev_1")]}, {})
+    with pytest.raises(FlywheelError, match="Allow this action in the role"):
+        runtimes.delete(ID)
+
+
+@pytest.mark.parametrize("stands", [True, False])
+@pytest.mark.parametrize("call", ["get_agent_runtime", "list_tags_for_resource"])
+def test_looking_at_a_runtime_that_is_gone_may_be_denied(
+    control: tuple[AgentCoreRuntimes, Stubber], call: str, stands: bool
+) -> None:
+    runtimes, stub = control
+    stub.add_client_error(call, DENIED, http_status_code=403)
+    stub.add_response("list_agent_runtimes", {"agentRuntimes": [listed("fw_dev_1")] if stands else []}, {})
+    with pytest.raises(FlywheelError) as caught:
+        runtimes.get(ID) if call == "get_agent_runtime" else runtimes.tags(ARN)
+    assert isinstance(caught.value, NotFoundError) is not stands
 
 
 def test_an_environment_that_agentcore_would_refuse_is_refused_before_the_call(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -15,8 +16,8 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ReadTimeoutError as BotoReadTimeoutError
 
-from flywheel.adapters.awserrors import error_code, error_status, translated
-from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError, TransientError
+from flywheel.adapters.awserrors import access_denied, error_code, error_status, translated
+from flywheel.errors import ConflictError, FlywheelError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.ports import AgentReply, Endpoint, InvocationFailure, Runtime, RuntimeSpec, RuntimeStatus
 from flywheel.runtimes import check_environment
 
@@ -68,7 +69,7 @@ class AgentCoreRuntimes:
 
     def get(self, runtime_id: str, version: str | None = None) -> Runtime:
         at = {"agentRuntimeVersion": version} if version is not None else {}
-        with translated(f"bedrock-agentcore:GetAgentRuntime {runtime_id}"):
+        with self._or_gone(runtime_id), translated(f"bedrock-agentcore:GetAgentRuntime {runtime_id}"):
             found = self._client.get_agent_runtime(agentRuntimeId=runtime_id, **at)
         return Runtime(
             found["agentRuntimeId"],
@@ -96,7 +97,8 @@ class AgentCoreRuntimes:
                     )
 
     def tags(self, runtime_arn: str) -> dict[str, str]:
-        with translated(f"bedrock-agentcore:ListTagsForResource {runtime_arn}"):
+        runtime_id = runtime_arn.rpartition("/")[2]
+        with self._or_gone(runtime_id), translated(f"bedrock-agentcore:ListTagsForResource {runtime_arn}"):
             return dict(self._client.list_tags_for_resource(resourceArn=runtime_arn).get("tags", {}))
 
     def delete(self, runtime_id: str) -> None:
@@ -112,6 +114,27 @@ class AgentCoreRuntimes:
                     return
             except NotFoundError:
                 return
+            raise
+        except FlywheelError as error:
+            listed = self._listed(runtime_id) if access_denied(error) else None
+            if not access_denied(error) or (listed is not None and listed.status != "DELETING"):
+                raise
+
+    def _listed(self, runtime_id: str) -> Runtime | None:
+        return next((runtime for runtime in self.runtimes() if runtime.runtime_id == runtime_id), None)
+
+    @contextmanager
+    def _or_gone(self, runtime_id: str) -> Iterator[None]:
+        """Tell a runtime that is gone from one that is out of reach: a condition on its tags refuses both alike.
+
+        Raises:
+            NotFoundError: access was denied, and the list does not have the runtime any more.
+        """
+        try:
+            yield
+        except FlywheelError as error:
+            if access_denied(error) and self._listed(runtime_id) is None:
+                raise NotFoundError(f"the runtime {runtime_id} is gone: it is not listed any more") from error
             raise
 
     def endpoint(self, runtime_id: str, name: str) -> Endpoint | None:

@@ -67,6 +67,11 @@ def error_status(error: ClientError) -> int | None:
     return int(status) if status is not None else None
 
 
+def access_denied(error: FlywheelError) -> bool:
+    """Whether AWS refused the call for want of a permission (as it does for some things that are gone)."""
+    return isinstance(error.__cause__, ClientError) and error_code(error.__cause__) in _DENIED
+
+
 def _translate(action: str, error: ClientError) -> FlywheelError:
     code, status = error_code(error), error_status(error)
     said = f"{action}: {code}: {error.response.get('Error', {}).get('Message', '')}"
