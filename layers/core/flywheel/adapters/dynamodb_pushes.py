@@ -1,4 +1,4 @@
-"""Which gate judges what was pushed <-> the state table (`AGENT#<production runtime name>`, `PUSH#<digest>`)."""
+"""Which gate judges what was pushed <-> the state table (`PUSHES#<production runtime name>`)."""
 
 from datetime import datetime
 from typing import Self
@@ -14,14 +14,14 @@ class DynamoDbPushClaims:
 
     def __init__(self, table: Table, production_runtime_name: str) -> None:
         self._table = table
-        self._pk = f"AGENT#{production_runtime_name}"
+        self._pk = f"PUSHES#{production_runtime_name}"
 
     @classmethod
     def from_table(cls, name: str, production_runtime_name: str) -> Self:
         return cls(Table.from_name(name), production_runtime_name)
 
     def claim_on(self, runs: str) -> PushClaim | None:
-        item = self._table.get(self._pk, f"PUSH#{runs}")
+        item = self._table.get(self._pk, runs)
         if item is None:
             return None
         request = GateRequest(item["gate_id"], datetime.fromisoformat(item["requested_at"]), item["event_id"])
@@ -31,7 +31,7 @@ class DynamoDbPushClaims:
         request = claim.request
         item = {
             "pk": self._pk,
-            "sk": f"PUSH#{claim.runs}",
+            "sk": claim.runs,
             "gate_id": request.gate_id,
             "requested_at": time_text(request.requested_at),
             "event_id": request.event_id,
