@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import logging
-import signal
+import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +20,7 @@ from agent.request import AgentRequest, parse_request
 from agent.request_guard import RequestGuard, error_response
 from agent.settings import Settings
 
-if TYPE_CHECKING:  # Strands takes most of the start; it is imported while /ping answers already
+if TYPE_CHECKING:  # Strands takes most of the start; `load` imports it
     from agent.answering import Answer
     from agent.telemetry import Telemetry
 
@@ -47,26 +47,24 @@ class Parts:
 
 
 def create_app(settings: Settings, load: Callable[[Settings], Parts]) -> BedrockAgentCoreApp:
-    """The AgentCore app. `load` runs once in a thread, from the start of the server on."""
-    parts: Future[Parts] = Future()
+    """The AgentCore app. `load` runs once, in a thread, before the server listens.
 
-    def load_once() -> None:
-        started = time.monotonic()
-        try:
-            parts.set_result(load(settings))
-        except Exception:  # a broken image must not stay up and answer: AgentCore replaces a container that ends
-            logger.exception("the agent cannot be loaded")
-            signal.raise_signal(signal.SIGTERM)
-            return
-        logger.info("agent is loaded", extra={"load_ms": _ms_since(started)})
+    So `/ping` answers when everything is loaded and not before: platform version V2 takes its snapshot then, and what
+    is loaded later would be loaded anew in every session.
+    """
+    parts: list[Parts] = []
 
     @contextlib.asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        loading = asyncio.create_task(asyncio.to_thread(load_once))
+        started = time.monotonic()
+        try:
+            parts.append(await asyncio.to_thread(load, settings))
+        except Exception:  # a broken image must not stay up and answer: AgentCore replaces a container that ends
+            logger.exception("the agent cannot be loaded")
+            raise
+        logger.info("agent is loaded", extra={"load_ms": _ms_since(started)})
         yield
-        await loading
-        if parts.done():
-            await asyncio.to_thread(parts.result().telemetry.shutdown)
+        await asyncio.to_thread(parts[0].telemetry.shutdown)
 
     app = BedrockAgentCoreApp(lifespan=lifespan, middleware=[Middleware(RequestGuard)])
     handler = InvocationHandler(settings, parts)
@@ -82,28 +80,31 @@ def create_app(settings: Settings, load: Callable[[Settings], Parts]) -> Bedrock
 class InvocationHandler:
     """One invocation: request, span, answer or failure, delivery of the trace, response, one log line."""
 
-    def __init__(self, settings: Settings, parts: "Future[Parts]") -> None:
+    def __init__(self, settings: Settings, parts: Sequence[Parts]) -> None:
+        """`parts`: one, from before the first request on."""
         self._settings = settings
         self._parts = parts
         self._pool: ThreadPoolExecutor | None = None
 
     async def handle(self, payload: object, context: RequestContext) -> JSONResponse:
-        self._widen_pool()
-        # Shielded: a caller that hangs up while the agent loads must not cancel the loading for all.
-        parts = await asyncio.shield(asyncio.wrap_future(self._parts))
+        self._begin()
+        (parts,) = self._parts
         try:
             await parts.telemetry.prepare()
             return await self._answered(parts, payload, context)
         except AgentError as error:
             return error_response(error)
 
-    def _widen_pool(self) -> None:
+    def _begin(self) -> None:
+        """What the first request of a process, or of a copy of it, does for all."""
         if self._pool is None:
+            # Not before: in a snapshot all sessions would share the state, and pause alike between their retries.
+            random.seed()
             self._pool = ThreadPoolExecutor(_BLOCKING_CALLS, thread_name_prefix="blocking")
             asyncio.get_running_loop().set_default_executor(self._pool)
 
     async def _answered(self, parts: Parts, payload: object, context: RequestContext) -> JSONResponse:
-        from agent.telemetry import record_answer, record_failure, trace_id_of  # noqa: PLC0415 (loaded by now)
+        from agent.telemetry import record_answer, record_failure, trace_id_of  # noqa: PLC0415 (loaded long since)
 
         started = time.monotonic()
         request, refusal = _parsed(payload, self._settings)

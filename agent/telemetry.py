@@ -25,6 +25,7 @@ from agent.flush import SharedFlush
 from agent.langfuse_access import CredentialsUnavailableError, LangfuseAccess, LangfuseCredentials
 from agent.request import AgentRequest
 from agent.settings import RuntimeSettings
+from agent.span_ids import OsIdGenerator
 from agent.stamps import StampProcessor, request_stamps, stamped
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def start_tracing() -> TracerProvider:
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "gen_ai_latest_experimental,gen_ai_span_attributes_only")
     os.environ.setdefault("OTEL_SERVICE_NAME", "langfuse-docs-agent")
     provider = StrandsTelemetry().tracer_provider
+    # Before the first tracer is made, which keeps what it finds. The SDK annotates its own default only.
+    provider.id_generator = OsIdGenerator()  # type: ignore[assignment]
     provider.add_span_processor(StampProcessor())
     return provider
 

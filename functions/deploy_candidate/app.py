@@ -40,6 +40,7 @@ class Settings(BaseModel):
     langfuse_environment: str = Field(max_length=35)
     mcp_url: str
     stack_name: str
+    runtime_platform_version: str = Field(pattern=r"^V[1-9]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def make_parts(settings: Settings) -> Parts:
         mcp_url=settings.mcp_url,
         langfuse_parameter_prefix=settings.langfuse_parameter_prefix,
         langfuse_environment=gate_environment(settings.langfuse_environment),
+        platform_version=settings.runtime_platform_version,
     )
     deployment = DeploymentSettings(around, ready_timeout=timedelta(seconds=settings.ready_timeout_s))
     runtimes, clock = AgentCoreRuntimes.from_environment(), SystemClock()

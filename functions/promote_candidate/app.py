@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, PositiveFloat, PositiveInt
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 
 from flywheel.adapters.agentcore import AgentCoreInvoker, AgentCoreRuntimes
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
@@ -42,6 +42,7 @@ class Settings(BaseModel):
     langfuse_environment: str
     mcp_url: str
     stack_name: str
+    runtime_platform_version: str = Field(pattern=r"^V[1-9]$")
 
 
 def make_promoter(settings: Settings) -> Promoter:
@@ -54,6 +55,7 @@ def make_promoter(settings: Settings) -> Promoter:
                 mcp_url=settings.mcp_url,
                 langfuse_parameter_prefix=settings.langfuse_parameter_prefix,
                 langfuse_environment=settings.langfuse_environment,
+                platform_version=settings.runtime_platform_version,
             ),
             runtime_name=settings.production_runtime_name,
             endpoint_name=settings.production_endpoint_name,

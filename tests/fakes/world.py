@@ -76,7 +76,9 @@ POLICY = {
 
 
 def surroundings(role: str) -> Surroundings:
-    return Surroundings(STACK, f"arn:aws:iam::000000000000:role/{role}", "https://mcp.test/mcp", "/langfuse", "dev")
+    return Surroundings(
+        STACK, f"arn:aws:iam::000000000000:role/{role}", "https://mcp.test/mcp", "/langfuse", "dev", "V2"
+    )
 
 
 def golden_items(count: int = 6) -> tuple[GoldenItem, ...]:

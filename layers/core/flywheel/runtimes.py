@@ -24,13 +24,17 @@ SHORT_LIVED, PRODUCTION = "short-lived", "production"
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a runtime is given besides its candidate: names and addresses; secrets it reads from SSM by name."""
+    """What a runtime is given besides its candidate: names and addresses; secrets it reads from SSM by name.
+
+    `platform_version`: of AgentCore, `V1` or `V2`; None leaves it to AWS, whose default differs by region and time.
+    """
 
     stack: str
     role_arn: str
     mcp_url: str
     langfuse_parameter_prefix: str
     langfuse_environment: str
+    platform_version: str | None = None
 
 
 def gate_environment(environment: str) -> str:
@@ -98,6 +102,7 @@ def short_lived_spec(gate_id: str, of_arm: ArmPlan, around: Surroundings, now: d
         name=of_arm.runtime_name,
         image_uri=of_arm.candidate.image_uri,
         role_arn=around.role_arn,
+        platform_version=around.platform_version,
         environment=runtime_environment(of_arm.candidate, around),
         token=token("runtime", gate_id, of_arm.arm),
         tags={
@@ -130,6 +135,7 @@ def experiment_spec(
         name=name,
         image_uri=runtime.candidate.image_uri,
         role_arn=around.role_arn,
+        platform_version=around.platform_version,
         environment=experiment_environment(runtime.candidate, around),
         token=token("experiment", experiment_id, name),
         tags={
@@ -150,6 +156,7 @@ def production_spec(gate_id: str, name: str, candidate: Candidate, around: Surro
         name=name,
         image_uri=candidate.image_uri,
         role_arn=around.role_arn,
+        platform_version=around.platform_version,
         environment=runtime_environment(candidate, around),
         token=token("production", gate_id, candidate.candidate_id),
         tags={

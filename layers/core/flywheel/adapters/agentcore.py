@@ -184,6 +184,7 @@ def _configuration(spec: RuntimeSpec) -> dict[str, Any]:
         "clientToken": spec.token,
         **({"description": spec.description} if spec.description else {}),
         **({"lifecycleConfiguration": limits} if limits else {}),
+        **({"platformVersion": spec.platform_version} if spec.platform_version else {}),
     }
 
 

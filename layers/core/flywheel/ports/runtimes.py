@@ -15,6 +15,7 @@ class RuntimeSpec:
     """Everything a runtime is made of. `token` (at least 33 characters) makes repeating the call harmless.
 
     `idle_timeout_s` and `max_lifetime_s` are AgentCore's session limits, each 60..1,209,600; None leaves its default.
+    `platform_version`: `V1` starts the container for each session, `V2` restores a snapshot; None leaves it to AWS.
     """
 
     name: str
@@ -26,6 +27,7 @@ class RuntimeSpec:
     description: str = ""
     idle_timeout_s: int | None = None
     max_lifetime_s: int | None = None
+    platform_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
