@@ -1,13 +1,9 @@
-"""Credentials of Langfuse, read from SSM by name; never from the environment.
-
-SSM answers 40 requests a second in a whole account unless somebody raised that, and a gate alone starts 25 sessions a
-second. So what was read before counts for a while, in every session that starts from a snapshot of this process; later
-it is read anew, and used all the same when SSM does not answer.
-"""
+"""Credentials of Langfuse, read from SSM by name when they are first needed; never from the environment."""
 
 import asyncio
 import base64
 import os
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +11,10 @@ from typing import Any, Protocol
 
 _NAMES = ("LANGFUSE_HOST", "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
 _HOLD_OFF_S = 15.0
-_FRESH_S = 900.0
-# With pauses of half a second, one, two, four and eight on average: throttling is over by then.
-_ATTEMPTS = 6
+# SSM answers 40 requests a second in a whole account unless somebody raised that, and a gate alone starts up to 25
+# sessions a second, each of which reads once. A refusal comes at once, so that it is waited out; an SSM that is down is not.
+_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+_THROTTLED = frozenset({"ThrottlingException", "TooManyUpdates", "RequestLimitExceeded"})
 
 
 class CredentialsUnavailableError(Exception):
@@ -61,43 +58,52 @@ def read_credentials(ssm: ParameterReader, prefix: str) -> LangfuseCredentials:
 
 
 class LangfuseAccess:
-    """Gives the credentials; reads them every quarter of an hour at most, and again only some time after a failure.
+    """Gives the credentials; reads them once for all requests, and asks again only some time after a failure."""
 
-    `clock`: seconds of the wall clock, which goes on while a snapshot lies still.
-    """
-
-    def __init__(self, read: Callable[[], LangfuseCredentials], clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, read: Callable[[], LangfuseCredentials], clock: Callable[[], float] = time.monotonic) -> None:
         self._read = read
         self._clock = clock
         self._lock = asyncio.Lock()
         self._credentials: LangfuseCredentials | None = None
-        self._read_at = 0.0
         self._failed_at: float | None = None
 
     async def credentials(self) -> LangfuseCredentials:
-        """The credentials; those of before when new ones cannot be read.
+        """The credentials.
 
         Raises:
-            CredentialsUnavailableError: they never could be read, the last time now or within the last 15 s.
+            CredentialsUnavailableError: they could not be read, now or within the last 15 s.
         """
         async with self._lock:
-            if self._credentials is not None and self._clock() - self._read_at < _FRESH_S:
+            if self._credentials is not None:
                 return self._credentials
             if self._failed_at is not None and self._clock() - self._failed_at < _HOLD_OFF_S:
-                if self._credentials is not None:
-                    return self._credentials
                 raise CredentialsUnavailableError("SSM did not give the credentials of Langfuse a moment ago")
             try:
                 self._credentials = await asyncio.to_thread(self._read)
-                self._read_at = self._clock()
             except Exception as error:  # boto3 has no common base for its own and its transport's errors
                 self._failed_at = self._clock()
-                if self._credentials is not None:
-                    return self._credentials
                 if isinstance(error, CredentialsUnavailableError):
                     raise
                 raise CredentialsUnavailableError(f"SSM could not be asked ({type(error).__name__})") from error
             return self._credentials
+
+
+def unthrottled[T](read: Callable[[], T], sleep: Callable[[float], None] = time.sleep) -> T:
+    """Read, up to six times while SSM refuses because it is asked too often, 8 s apart on average at most.
+
+    Raises:
+        ClientError: it refuses to the end, or for another reason.
+    """
+    from botocore.exceptions import ClientError  # noqa: PLC0415 (cold start)
+
+    for longest_s in _PAUSES_S:
+        try:
+            return read()
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _THROTTLED:
+                raise
+            sleep(random.uniform(0, longest_s))  # noqa: S311 (not a secret)
+    return read()
 
 
 def ssm_reader(prefix: str) -> Callable[[], LangfuseCredentials]:
@@ -107,11 +113,10 @@ def ssm_reader(prefix: str) -> Callable[[], LangfuseCredentials]:
         import boto3  # noqa: PLC0415 (cold start)
         from botocore.config import Config  # noqa: PLC0415
 
-        config = Config(
-            connect_timeout=2, read_timeout=3, retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"}
-        )
+        config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 2, "mode": "standard"})
         # boto3 itself reads AWS_DEFAULT_REGION only; a container on AgentCore may have AWS_REGION.
         region = os.environ.get("AWS_REGION") or None
-        return read_credentials(boto3.client("ssm", region_name=region, config=config), prefix)
+        ssm = boto3.client("ssm", region_name=region, config=config)
+        return unthrottled(lambda: read_credentials(ssm, prefix))
 
     return read

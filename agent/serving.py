@@ -1,21 +1,11 @@
 """Environment -> the running server with its real parts."""
 
-import asyncio
-import logging
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from agent.app import Parts, create_app
-from agent.errors import AgentError
 from agent.logs import configure_logging
 from agent.settings import Settings, SettingsError, from_env
-
-if TYPE_CHECKING:
-    from agent.langfuse_access import LangfuseAccess
-    from agent.prompts import Prompts
-
-logger = logging.getLogger(__name__)
 
 
 def load_parts(settings: Settings) -> Parts:
@@ -29,26 +19,12 @@ def load_parts(settings: Settings) -> Parts:
 
     prefix = settings.runtime.langfuse_parameter_prefix
     access = LangfuseAccess(ssm_reader(prefix)) if prefix else None
-    prompts = Prompts(access)
     models = BedrockModels()
     models.model(settings.hyperparameters)  # its client is made now, not in the first request
-    asyncio.run(_read_ahead(settings, access, prompts))
     return Parts(
-        answering=Answering(models, ToolServer(settings.runtime.mcp_url), prompts),
+        answering=Answering(models, ToolServer(settings.runtime.mcp_url), Prompts(access)),
         telemetry=Telemetry(settings.runtime, start_tracing(), access),
     )
-
-
-async def _read_ahead(settings: Settings, access: "LangfuseAccess | None", prompts: "Prompts") -> None:
-    """Credentials and prompt once for all sessions of a snapshot; without them now, requests ask for themselves."""
-    from agent.langfuse_access import CredentialsUnavailableError  # noqa: PLC0415
-
-    try:
-        if access is not None:
-            await access.credentials()
-        await prompts.system_prompt(settings.hyperparameters)
-    except (AgentError, CredentialsUnavailableError) as error:
-        logger.warning("not read ahead: %s", error)
 
 
 def serve(environ: Mapping[str, str], load: Callable[[Settings], Parts]) -> int:

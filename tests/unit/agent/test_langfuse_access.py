@@ -1,20 +1,18 @@
 """Credentials from SSM: read once, never shown, and asked for again only after a while."""
 
 import asyncio
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
 
 from agent.langfuse_access import (
     CredentialsUnavailableError,
     LangfuseAccess,
     LangfuseCredentials,
     read_credentials,
-    ssm_reader,
+    unthrottled,
 )
 
 VALUES = {"/l/LANGFUSE_HOST": "https://lf/ ", "/l/LANGFUSE_PUBLIC_KEY": "pk", "/l/LANGFUSE_SECRET_KEY": "sk-secret"}
@@ -65,71 +63,45 @@ def test_fifty_requests_read_them_once() -> None:
     assert len(reads) == 1
 
 
-def test_what_was_read_counts_for_a_quarter_of_an_hour_and_longer_when_ssm_is_throttled() -> None:
-    """A session that starts from a snapshot has what was read before the snapshot."""
-    now, reads, throttled = [0.0], list[float](), [False]
+class Refuses(Ssm):
+    """Refuses so many times, as SSM does above its rate."""
 
-    def read() -> LangfuseCredentials:
-        reads.append(now[0])
-        if throttled[0]:
-            raise ConnectionError("ThrottlingException")
-        return LangfuseCredentials(f"h{len(reads)}", "p", "s")
+    def __init__(self, times: int, code: str = "ThrottlingException") -> None:
+        super().__init__(VALUES)
+        self.left, self.code, self.asked = times, code, 0
 
-    access = LangfuseAccess(read, clock=lambda: now[0])
-
-    async def scenario() -> list[str]:
-        hosts = []
-        for at, is_throttled in ((0, False), (899, True), (900, True), (910, True), (915, False), (1_500, False)):
-            now[0], throttled[0] = at, is_throttled
-            hosts.append((await access.credentials()).host)
-        return hosts
-
-    assert asyncio.run(scenario()) == ["h1", "h1", "h1", "h1", "h3", "h3"]
-    assert reads == [0, 900, 915]
-
-
-class ThrottlesSome:
-    """Answers `ThrottlingException` so many times, as SSM does above its rate."""
-
-    def __init__(self, times: int) -> None:
-        self.left, self.asked = times, 0
-
-    def send(self, _request: Any) -> AWSResponse:
+    def get_parameters(self, *, Names: Sequence[str], WithDecryption: bool) -> Any:  # noqa: N803
         self.asked += 1
         self.left -= 1
-        throttled = self.left >= 0
-        body = json.dumps(
-            {"__type": "ThrottlingException", "message": "Rate exceeded"}
-            if throttled
-            else {"Parameters": [{"Name": name, "Value": value} for name, value in VALUES.items()]}
-        ).encode()
-        return AWSResponse("https://ssm", 400 if throttled else 200, HTTPHeaders(), Raw(body))
+        if self.left >= 0:
+            raise ClientError({"Error": {"Code": self.code, "Message": "Rate exceeded"}}, "GetParameters")
+        return super().get_parameters(Names=Names, WithDecryption=WithDecryption)
 
 
-class Raw:
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+@pytest.mark.parametrize("times", [0, 1, 5])
+def test_an_ssm_that_is_asked_too_often_is_asked_again_with_growing_pauses(times: int) -> None:
+    ssm, pauses = Refuses(times), list[float]()
 
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self._body
+    assert unthrottled(lambda: read_credentials(ssm, "/l"), pauses.append).host == "https://lf"
+    assert (ssm.asked, len(pauses)) == (times + 1, times)
+    assert all(0 <= pause <= longest for pause, longest in zip(pauses, (0.5, 1, 2, 4, 8), strict=False))
 
 
-@pytest.mark.parametrize(("times", "succeeds"), [(0, True), (4, True), (5, True), (6, False)])
-def test_a_throttled_ssm_is_asked_six_times(monkeypatch: pytest.MonkeyPatch, times: int, succeeds: bool) -> None:
-    http = ThrottlesSome(times)
-    monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    monkeypatch.setattr("time.sleep", lambda _s: None)
-    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", lambda _self, request: http.send(request))
-    access = LangfuseAccess(ssm_reader("/l"))
+def test_any_other_refusal_is_not_repeated() -> None:
+    ssm = Refuses(3, "AccessDeniedException")
 
-    if succeeds:
-        assert asyncio.run(access.credentials()).host == "https://lf"
-    else:
-        with pytest.raises(CredentialsUnavailableError):
-            asyncio.run(access.credentials())
-    assert http.asked == min(times + 1, 6)
+    with pytest.raises(ClientError):
+        unthrottled(lambda: read_credentials(ssm, "/l"), lambda _: None)
+    assert ssm.asked == 1
+
+
+def test_an_ssm_that_refuses_to_the_end_costs_the_traces_and_says_so() -> None:
+    ssm = Refuses(100)
+    access = LangfuseAccess(lambda: unthrottled(lambda: read_credentials(ssm, "/l"), lambda _: None))
+
+    with pytest.raises(CredentialsUnavailableError, match="SSM could not be asked"):
+        asyncio.run(access.credentials())
+    assert ssm.asked == 6
 
 
 def test_after_a_failure_ssm_is_left_alone_for_15_seconds_and_then_asked_again() -> None:

@@ -6,9 +6,7 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -132,32 +130,3 @@ def test_an_agent_that_cannot_be_loaded_never_listens() -> None:
 
     with pytest.raises(RuntimeError, match="no model"), TestClient(create_app(SETTINGS, load)):
         pass
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_credentials_and_prompt_are_read_ahead_and_a_failure_stops_nothing(
-    monkeypatch: pytest.MonkeyPatch, fails: bool
-) -> None:
-    from agent import langfuse_access, serving  # noqa: PLC0415
-    from agent.langfuse_access import LangfuseCredentials  # noqa: PLC0415
-
-    reads: list[str] = []
-
-    def reader(prefix: str) -> Callable[[], LangfuseCredentials]:
-        def read() -> LangfuseCredentials:
-            reads.append(prefix)
-            if fails:
-                raise ConnectionError("SSM is throttled")
-            return LangfuseCredentials("h", "p", "s")
-
-        return read
-
-    monkeypatch.setattr(langfuse_access, "ssm_reader", reader)
-    monkeypatch.setattr("agent.models.BedrockModels.model", lambda _self, _hyperparameters: None)
-    monkeypatch.setattr("agent.telemetry.start_tracing", TracerProvider)
-    runtime = SETTINGS.runtime.model_copy(update={"langfuse_parameter_prefix": "/langfuse"})
-
-    loaded: Any = serving.load_parts(SETTINGS.model_copy(update={"runtime": runtime}))
-
-    assert reads == ["/langfuse"]
-    assert isinstance(loaded, Parts)
