@@ -12,7 +12,7 @@ from typing import Any, Protocol
 _NAMES = ("LANGFUSE_HOST", "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY")
 _HOLD_OFF_S = 15.0
 # SSM answers 40 requests a second in a whole account unless somebody raised that, and a gate alone starts up to 25
-# sessions a second, each of which reads once. A refusal comes at once, so that it is waited out; an SSM that is down is not.
+# sessions a second, each of which reads once. A refusal comes at once and is waited out; an SSM that is down is not.
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 _THROTTLED = frozenset({"ThrottlingException", "TooManyUpdates", "RequestLimitExceeded"})
 

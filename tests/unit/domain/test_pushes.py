@@ -49,8 +49,11 @@ def request(gate: str, after_s: float) -> GateRequest:
     ("second", "judged_now", "repeated"),
     [
         (push("b", 0, "latest"), False, True),
-        (push("b", 3, "latest"), False, True),
-        (push("b", -3, "latest"), False, True),
+        (push("b", 1, "latest"), False, True),
+        (push("b", -1, "latest"), False, True),
+        (push("b", 3, "latest"), True, True),
+        (push("b", -3, "latest"), True, True),
+        (push("b", 3, "latest"), False, False),
         (push("b", 60, "latest"), True, True),
         (push("b", 60, "latest"), False, False),
         (push("b", 3_600, "latest"), True, False),

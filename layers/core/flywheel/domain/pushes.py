@@ -11,8 +11,8 @@ RELEASE_TAG = "flywheel-release-"
 # OCI's fallback for registries that cannot list referrers, which cosign uses for `.sig`, `.att` and `.sbom`.
 _REFERRERS_TAG = re.compile(r"sha256-[0-9a-f]{64}(\..+)?")
 
-# Tags of one push follow each other within this; ECR's times are whole seconds.
-_AT_ONCE = timedelta(seconds=5)
+# Of one moment, as far as ECR's times of whole seconds tell: a gate that was refused at once may have ended by then.
+_AT_ONCE = timedelta(seconds=1)
 # Another name for what a gate is judging already adds nothing to it; longer than that ago, somebody means it anew.
 _WHILE_JUDGED = timedelta(minutes=10)
 
