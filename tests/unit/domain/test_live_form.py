@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from flywheel.domain.live_form import CORRECTION, SaidComment, SaidScore, facts_of, read_review
+from flywheel.domain.live_form import CORRECTION, SaidComment, SaidScore, read_review
+from flywheel.domain.right_answer import NO_CORRECTION
 from tests.fakes.clock import NOON
 
 
@@ -17,12 +18,8 @@ def corrected(text: str, author: str = "anna") -> SaidScore:
     return said("output", text, author, kind=CORRECTION)
 
 
+OUTPUT = "For ever."
 FLAG = said("add_to_dataset", value=True)
-
-
-def test_facts_come_one_a_line_without_bullets_and_once() -> None:
-    text = "- One.\n\n* Two.\n 3. Three.\n\u2022 four\n-5 degrees\none.\n"
-    assert facts_of(text) == ("One.", "Two.", "Three.", "four", "-5 degrees")
 
 
 def test_the_newest_score_of_a_reviewer_counts() -> None:
@@ -50,12 +47,17 @@ def test_nothing_said_is_told_from_something_said() -> None:
             [FLAG, corrected("A."), said("correct", value=True), said("correct", value=False, author="b")],
             "about correct",
         ),
-        ([FLAG, corrected("x" * 2001)], "longer than"),
-        ([FLAG, corrected("\n".join(f"Fact {n}." for n in range(51)))], "51 facts"),
+        ([FLAG, corrected("x" * 501)], "longer than"),
+        ([FLAG, corrected("\n".join(f"Fact {n}." for n in range(21)))], "21 facts"),
+        ([FLAG, corrected(OUTPUT)], "counts as none"),
+        ([FLAG, corrected('{"answer": "For ever.", "stop_reason": "end_turn"}')], "counts as none"),
+        ([FLAG, corrected('{"answer": "Thirty "days"."}')], "begins as JSON"),
+        ([FLAG, corrected("```\na\nb\n```")], "no statement"),
+        ([FLAG, said("must_refuse", value=True), corrected('{"answer": ')], "begins as JSON"),
     ],
 )
 def test_what_contradicts_is_named(scores: list[SaidScore], why: str) -> None:
-    review = read_review(scores)
+    review = read_review(scores, output=OUTPUT)
     assert review.flagged
     assert any(why in problem for problem in review.contradictions), review.contradictions
 
@@ -82,3 +84,42 @@ def test_the_hash_is_over_all_that_was_said_in_whatever_order_it_comes() -> None
     assert read_review(scores, comments[:1]).review_hash != first
     own = SaidComment("", "flywheel harvest 0123: why", NOON)
     assert read_review(scores, [*comments, own]).review_hash == first
+
+
+def test_who_only_clicked_into_the_correction_said_nothing() -> None:
+    review = read_review([corrected(OUTPUT)], output=OUTPUT)
+    assert (review.said, review.corrected, review.facts) == (False, False, ())
+    assert review.notes == (NO_CORRECTION,)
+
+
+def test_a_click_of_one_reviewer_does_not_contradict_the_correction_of_another() -> None:
+    review = read_review([FLAG, corrected(OUTPUT), corrected("Thirty days.", "bert")], output=OUTPUT)
+    assert (review.facts, review.answer, review.contradictions) == (("Thirty days.",), "Thirty days.", ())
+    assert review.notes == (NO_CORRECTION,)
+
+
+def test_an_answer_that_is_called_right_is_not_contradicted_by_a_click() -> None:
+    facts = SaidComment("anna", "facts:\n- Kept for ever.", NOON)
+    review = read_review([FLAG, said("correct", value=True), corrected(OUTPUT)], [facts], OUTPUT)
+    assert (review.contradictions, review.facts, review.answer) == ((), ("Kept for ever.",), OUTPUT)
+
+
+def test_listed_facts_stand_beside_the_correction_in_which_they_are_looked_for() -> None:
+    facts = SaidComment("anna", "Facts:\n1. **Thirty** days.\n2. Not more.", NOON)
+    review = read_review([FLAG, corrected("# Retention\n\nThirty days, not more.")], [facts], OUTPUT)
+    assert (review.facts, review.contradictions) == (("Thirty days.", "Not more."), ())
+    assert review.answer == "# Retention\n\nThirty days, not more."
+    assert read_review([FLAG], [facts], OUTPUT).answer == "Thirty days.\nNot more."
+
+
+@pytest.mark.parametrize(
+    "text", ["I can't help with that.", "Dabei kann ich nicht helfen.", '{"answer": "I cannot share that."}']
+)
+def test_a_refusal_that_is_written_out_agrees_with_must_refuse(text: str) -> None:
+    review = read_review([FLAG, said("must_refuse", value=True), corrected(text)], output=OUTPUT)
+    assert (review.contradictions, review.facts, review.must_refuse) == ((), (), True)
+
+
+def test_a_note_says_what_was_left_out() -> None:
+    review = read_review([FLAG, corrected("Call flush.\n```\na\nb\n```")], output=OUTPUT)
+    assert (review.facts, review.notes) == (("Call flush.",), ("code of several lines was left out of the correction",))

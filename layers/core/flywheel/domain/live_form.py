@@ -2,21 +2,18 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from flywheel.domain.review_form import ADD_TO_DATASET, CORRECT, LIVE_FORM, MUST_REFUSE, TRAJECTORY_CONFIRMED
+from flywheel.domain.right_answer import right_answer
 
 CORRECTION = "CORRECTION"
 # What the harvest writes on a trace itself: no reviewer said it.
 OWN_REMARK = "flywheel harvest"
 
 _FACTS_LINE = "facts:"
-_BULLET = re.compile(r"^\s*(?:[-*\u2022]|\d{1,2}[.)])\s+")
-_LONGEST_FACT = 2_000
-_MOST_FACTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,9 @@ class TypedReview:
     """What a finished review says. `failed`: the answer was judged wrong; None: nobody said.
 
     `contradictions` are sentences for the reviewers, without their texts; empty: the review can be taken as it is.
-    `review_hash`: over everything that was said; any edit changes it.
+    `review_hash`: over everything that was said; any edit changes it. `corrected`: there is a correction that is one.
+    `answer`: the right answer as text, against which the judge holds the facts; empty: none is needed. `notes`: what
+    was not taken of a correction, sentences for people.
     """
 
     said: bool
@@ -56,10 +55,18 @@ class TypedReview:
     reviewers: tuple[str, ...]
     contradictions: tuple[str, ...]
     review_hash: str
+    corrected: bool = False
+    answer: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def read_review(scores: Iterable[SaidScore], comments: Iterable[SaidComment] = ()) -> TypedReview:
-    """Bring together what all reviewers said; of each reviewer, the newest score of each name and the newest facts."""
+def read_review(
+    scores: Iterable[SaidScore], comments: Iterable[SaidComment] = (), output: str | None = None
+) -> TypedReview:
+    """Bring together what all reviewers said; of each reviewer, the newest score of each name and the newest facts.
+
+    `output` is the trace's, with which the editor of the correction is filled; None: it is not known.
+    """
     people = [score for score in scores if score.people]
     remarks = [comment for comment in comments if not comment.text.lstrip().startswith(OWN_REMARK)]
     given = _newest(people)
@@ -69,33 +76,30 @@ def read_review(scores: Iterable[SaidScore], comments: Iterable[SaidComment] = (
     refuse = _agreed(given, MUST_REFUSE.name, problems)
     # Who is not sure that the tools were right has not confirmed them: no contradiction, the trajectory is left out.
     confirmed = all(_yes_or_no(given, TRAJECTORY_CONFIRMED.name) or [False])
-    corrections = _lists_of_facts((score.author, str(score.value)) for score in given if score.data_type == CORRECTION)
-    listed = _lists_of_facts(_facts_comments(remarks))
-    facts = _one_list(listed or corrections, problems)
+    right = right_answer(
+        [(score.author, str(score.value)) for score in given if score.data_type == CORRECTION],
+        _facts_comments(remarks),
+        output,
+        correct=correct,
+        refuse=bool(refuse),
+    )
     if flagged:
-        problems += _wrong_with_flagged(facts, correct=correct, refuse=bool(refuse), corrected=bool(corrections))
+        problems += right.problems
     return TypedReview(
-        said=any(score.name in _FORM for score in given) or bool(corrections),
+        said=any(score.name in _FORM for score in given) or right.corrected,
         # While the reviewers disagree about it, it is a matter for them: the review is read as flagged and conflicts.
         flagged=flagged is not False and (flagged is True or _disagree(given, ADD_TO_DATASET.name)),
         failed=None if correct is None else not correct,
-        facts=facts,
+        facts=right.facts,
         must_refuse=bool(refuse),
         trajectory_confirmed=confirmed,
         reviewers=tuple(sorted({score.author for score in given if score.author})),
         contradictions=tuple(problems),
         review_hash=_hash(given, remarks),
+        corrected=right.corrected,
+        answer=right.answer,
+        notes=right.notes,
     )
-
-
-def facts_of(text: str) -> tuple[str, ...]:
-    """One fact a non-empty line, without its bullet or number; a fact that is repeated counts once."""
-    lines = (" ".join(_BULLET.sub("", line).split()) for line in text.splitlines())
-    found: dict[str, str] = {}
-    for line in lines:
-        if line:
-            found.setdefault(line.casefold(), line)
-    return tuple(found.values())
 
 
 _FORM = frozenset(score.name for score in LIVE_FORM)
@@ -139,32 +143,6 @@ def _facts_comments(remarks: Iterable[SaidComment]) -> Iterable[tuple[str, str]]
         if is_list and (comment.author not in newest or comment.at >= newest[comment.author].at):
             newest[comment.author] = comment
     return [(author, comment.text.strip().partition("\n")[2]) for author, comment in sorted(newest.items())]
-
-
-def _lists_of_facts(texts: Iterable[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
-    return {author: facts for author, text in texts if (facts := facts_of(text))}
-
-
-def _one_list(lists: Mapping[str, tuple[str, ...]], problems: list[str]) -> tuple[str, ...]:
-    if len({tuple(sorted(fact.casefold() for fact in facts)) for facts in lists.values()}) > 1:
-        problems.append("the reviewers give different facts")
-    facts = next(iter(lists.values()), ())
-    if len(facts) > _MOST_FACTS:
-        problems.append(f"there are {len(facts)} facts; a case has {_MOST_FACTS} at most")
-    if any(len(fact) > _LONGEST_FACT for fact in facts):
-        problems.append(f"a fact is longer than {_LONGEST_FACT} characters")
-    return facts
-
-
-def _wrong_with_flagged(facts: tuple[str, ...], *, correct: bool | None, refuse: bool, corrected: bool) -> list[str]:
-    problems = []
-    if refuse and facts:
-        problems.append("a request that must be refused has no facts, and some are given")
-    if not refuse and not facts:
-        problems.append("it is flagged for the dataset without a fact: write the right answer as the correction")
-    if correct and corrected and not refuse:
-        problems.append("the answer is called correct and is corrected: give its facts in a comment, or call it wrong")
-    return problems
 
 
 def _hash(given: Iterable[SaidScore], remarks: Iterable[SaidComment]) -> str:

@@ -31,8 +31,8 @@ CORRECT = FormScore(
 ADD_TO_DATASET = FormScore(
     "add_to_dataset",
     "BOOLEAN",
-    "Should every later version be tested against this case? Then write the right answer as the correction, one fact "
-    "a line, or say that it has to be refused.",
+    "Should every later version be tested against this case? Then change the corrected output into the right answer: "
+    "each sentence or list item is a fact that later answers must have. Or say that it has to be refused.",
 )
 MUST_REFUSE = FormScore(
     "must_refuse", "BOOLEAN", "Is the request harmful or out of bounds, so that refusing it is the right answer?"
