@@ -1,7 +1,7 @@
 """Evaluate one shard: pointer in, counts out; records in S3, experiment and scores in Langfuse."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from flywheel.adapters.dynamodb_experiments import DynamoDbExperiments
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.dynamodb_judgements import DynamoDbJudgements
 from flywheel.adapters.experiment_spans import LangfuseSpanSink
+from flywheel.adapters.judge_loading import judge_loader
 from flywheel.adapters.langfuse import LangfuseApi, credentials
 from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
 from flywheel.adapters.langfuse_scores import LangfuseScoreStore
@@ -24,7 +25,7 @@ from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.domain.prices import load_prices
-from flywheel.evaluation.ports import Judge, checked_environment
+from flywheel.evaluation.ports import checked_environment
 from flywheel.evaluation.service import Invocation, Langfuse, ShardEvaluator
 from flywheel.evaluation.shard import Limits, ShardSummary
 from flywheel.events import ShardRequest
@@ -63,26 +64,6 @@ def connect_langfuse(settings: Settings) -> Langfuse:
     )
 
 
-def judge_loader(settings: Settings) -> Callable[[Mapping[str, float]], Judge]:
-    """Make judges over one client; the import is here because it takes a second, beside the first invocations."""
-
-    @cache
-    def client() -> Any:
-        from flywheel.adapters.judge import judge_client  # noqa: PLC0415
-
-        api_key = SsmSettings.from_prefix(settings.settings_prefix).required("judge-api-key")
-        return judge_client(base_url=settings.judge_base_url, api_key=api_key)
-
-    def load(choice_scores: Mapping[str, float]) -> Judge:
-        from flywheel.adapters.judge import FactualityJudge  # noqa: PLC0415
-
-        return FactualityJudge(
-            client(), model_id=settings.judge_model_id, choice_scores=choice_scores, deadline_s=settings.judge_timeout_s
-        )
-
-    return load
-
-
 def make_evaluate(settings: Settings) -> Evaluate:
     concurrency, timeout_s = settings.trial_concurrency, settings.invoke_timeout_s
     evaluator = ShardEvaluator(
@@ -90,7 +71,12 @@ def make_evaluate(settings: Settings) -> Evaluate:
         gates=DynamoDbGates.from_table(settings.state_table),
         experiments=DynamoDbExperiments.from_table(settings.state_table),
         invoker=AgentCoreInvoker.from_environment(timeout_s=timeout_s, concurrency=concurrency),
-        load_judge=judge_loader(settings),
+        load_judge=judge_loader(
+            base_url=settings.judge_base_url,
+            api_key=lambda: SsmSettings.from_prefix(settings.settings_prefix).required("judge-api-key"),
+            model_id=settings.judge_model_id,
+            deadline_s=settings.judge_timeout_s,
+        ),
         judge_model_id=settings.judge_model_id,
         langfuse=cache(lambda: connect_langfuse(settings)),
         prices=load_prices(),

@@ -1,19 +1,22 @@
 """Harvest finished reviews into the golden dataset: schedule in, counts out; what was done is in S3 and on the bus."""
 
+import asyncio
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from flywheel.adapters.comprehend import ComprehendNames
 from flywheel.adapters.dynamodb_harvest import DynamoDbHarvestNotes
+from flywheel.adapters.dynamodb_judgements import DynamoDbJudgements
 from flywheel.adapters.dynamodb_live import DynamoDbLiveLedger
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
 from flywheel.adapters.eventbridge import EventBridgeBus
 from flywheel.adapters.idempotency import PowertoolsOnce
+from flywheel.adapters.judge_loading import judge_loader
 from flywheel.adapters.langfuse import LangfuseApi, credentials
 from flywheel.adapters.langfuse_cases import LangfuseCases
 from flywheel.adapters.langfuse_queues import LangfuseReviewQueue
@@ -22,6 +25,7 @@ from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
+from flywheel.harvest_check import JudgedCases
 from flywheel.harvest_run import HarvestParts, HarvestRun, HarvestSummary
 from flywheel.redaction import PatternRedactor
 from flywheel.similarity import WordLikeness
@@ -41,11 +45,24 @@ class Settings(BaseModel):
     production_runtime_name: str
     langfuse_parameter_prefix: str
     settings_prefix: str
+    judge_base_url: str = Field(pattern=r"^https?://")
+    judge_model_id: str
+    judge_timeout_s: float = Field(gt=0, le=300)  # one fact, all waiting included
     comprehend_names: bool = False
 
 
 def make_run(settings: Settings, once: PowertoolsOnce) -> HarvestRun:
     api = LangfuseApi(credentials(SsmSettings.from_prefix(settings.langfuse_parameter_prefix).required))
+    parameters, clock = SsmSettings.from_prefix(settings.settings_prefix), SystemClock()
+    load_judge = judge_loader(
+        base_url=settings.judge_base_url,
+        api_key=lambda: parameters.required("judge-api-key"),
+        model_id=settings.judge_model_id,
+        deadline_s=settings.judge_timeout_s,
+    )
+    judgements = DynamoDbJudgements.from_table(settings.state_table)
+    # One event loop for the life of the function: the judge's connections belong to it.
+    runner = asyncio.Runner()
     return HarvestRun(
         HarvestParts(
             dataset=settings.dataset_name,
@@ -57,11 +74,19 @@ def make_run(settings: Settings, once: PowertoolsOnce) -> HarvestRun:
             notes=DynamoDbHarvestNotes.from_table(settings.state_table),
             redactor=PatternRedactor(ComprehendNames.from_environment() if settings.comprehend_names else None),
             likeness=WordLikeness(),
+            judge=lambda: JudgedCases(
+                load_judge,
+                judge_model_id=settings.judge_model_id,
+                parameters=parameters,
+                judgements=judgements,
+                now=clock.now,
+                runner=runner,
+            ),
             objects=S3ObjectStore.from_bucket(settings.evidence_bucket),
             bus=EventBridgeBus.from_bus(settings.event_bus),
             once=once,
-            parameters=SsmSettings.from_prefix(settings.settings_prefix),
-            clock=SystemClock(),
+            parameters=parameters,
+            clock=clock,
         )
     )
 
@@ -79,9 +104,10 @@ def emit(summary: HarvestSummary) -> None:
     metrics.add_metric("ReviewsHarvested", MetricUnit.Count, states.get("harvested", 0))
     metrics.add_metric("ReviewsFlagged", MetricUnit.Count, summary.flagged)
     metrics.add_metric("DuplicatesLinked", MetricUnit.Count, states.get("linked", 0))
+    metrics.add_metric("ReviewsUnjudged", MetricUnit.Count, summary.unjudged)
     metrics.add_metric("ReviewConflicts", MetricUnit.Count, states.get("conflict", 0))
     if summary.complete:  # of a part of the rows nobody can say how many are open
-        metrics.add_metric("ReviewsOpen", MetricUnit.Count, summary.waiting + summary.settling)
+        metrics.add_metric("ReviewsOpen", MetricUnit.Count, summary.waiting + summary.settling + summary.unjudged)
     for name, items in (summary.slices or {}).items():
         with single_metric("DatasetItems", MetricUnit.Count, items) as metric:
             metric.add_dimension("slice", name)
@@ -104,5 +130,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         return summary.to_dict()
     emit(summary)
     counts = {"seen": summary.seen, "waiting": summary.waiting, "settling": summary.settling, **(summary.states or {})}
+    if summary.unjudged:
+        logger.warning("the judge could not be asked, the next run asks again", reviews=summary.unjudged)
     logger.info("reviews harvested", run_id=summary.run_id, complete=summary.complete, counts=counts)
     return summary.to_dict()

@@ -16,7 +16,7 @@ from flywheel.ports.harvest import TraceContent
 from flywheel.redaction import PatternRedactor
 from flywheel.similarity import WordLikeness
 from tests.fakes.clock import NOON, FixedClock
-from tests.fakes.harvest import InMemoryCases, InMemoryHarvestNotes, InMemoryLiveReviews, ReopeningQueue
+from tests.fakes.harvest import InMemoryCases, InMemoryHarvestNotes, InMemoryLiveReviews, ReopeningQueue, WordCaseJudge
 from tests.fakes.live import InMemoryLiveLedger, live_review
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryOnce, InMemorySettings, RecordingBus
@@ -67,6 +67,7 @@ def _world(entries: int) -> tuple[HarvestParts, InMemoryCases]:
         notes=InMemoryHarvestNotes(),
         redactor=PatternRedactor(),
         likeness=WordLikeness(),
+        judge=WordCaseJudge,
         objects=InMemoryObjects(),
         bus=RecordingBus(),
         once=InMemoryOnce(),

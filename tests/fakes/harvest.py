@@ -8,8 +8,9 @@ from typing import Any
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.harvest import StoredCase, growth_id
 from flywheel.domain.live_form import CORRECTION, SaidComment, SaidScore
+from flywheel.domain.refusal import words
 from flywheel.errors import ConflictError, NotFoundError
-from flywheel.ports.harvest import Growth, Look, TraceContent
+from flywheel.ports.harvest import Checked, Growth, Look, TraceContent
 from tests.fakes.clock import NOON
 from tests.fakes.reviews import InMemoryReviewQueue
 
@@ -78,6 +79,24 @@ class InMemoryLiveReviews:
 
     def comment(self, trace_id: str, text: str, author: str = "anna") -> None:
         self.remarks.setdefault(trace_id, []).append(SaidComment(author, text, NOON))
+
+
+class WordCaseJudge:
+    """Finds a fact in an answer that has all of its words. `failure` is what it gives instead while that is set."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.failure: Checked | None = None
+
+    def check(self, item: GoldenItem, answer: str) -> Checked:
+        if item.must_refuse:
+            return Checked(passes=True)
+        self.asked.append((item.item_id, answer))
+        if self.failure is not None:
+            return self.failure
+        had = set(words(answer))
+        missing = [fact for fact in item.response_facts if not set(words(fact)) <= had]
+        return Checked(not missing, f"the judge does not find {len(missing)} fact(s)" if missing else "")
 
 
 class InMemoryCases:

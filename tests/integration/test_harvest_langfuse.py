@@ -25,7 +25,7 @@ from flywheel.redaction import PatternRedactor
 from flywheel.similarity import WordLikeness
 from local.langfuse.testing import RunningStandIn, running_stand_in
 from local.reviewer import Case, Judgement, ScriptedReviewer
-from tests.fakes.harvest import InMemoryHarvestNotes
+from tests.fakes.harvest import InMemoryHarvestNotes, WordCaseJudge
 from tests.fakes.live import InMemoryLiveLedger, live_review
 from tests.fakes.objects import InMemoryObjects
 from tests.fakes.outside import InMemoryOnce, InMemorySettings, RecordingBus
@@ -104,6 +104,7 @@ class Harvest:
             notes=self.notes,
             redactor=PatternRedactor(),
             likeness=WordLikeness(),
+            judge=WordCaseJudge,
             objects=self.objects,
             bus=self.bus,
             once=self.once,

@@ -20,7 +20,15 @@ from flywheel.ports.harvest import TraceContent
 from flywheel.redaction import PatternRedactor
 from flywheel.similarity import WordLikeness
 from tests.fakes.clock import NOON, FixedClock
-from tests.fakes.harvest import Fuse, InMemoryCases, InMemoryHarvestNotes, InMemoryLiveReviews, Killed, ReopeningQueue
+from tests.fakes.harvest import (
+    Fuse,
+    InMemoryCases,
+    InMemoryHarvestNotes,
+    InMemoryLiveReviews,
+    Killed,
+    ReopeningQueue,
+    WordCaseJudge,
+)
 from tests.fakes.harvest_contracts import HarvestNotesContract
 from tests.fakes.live import InMemoryLiveLedger, live_review
 from tests.fakes.objects import InMemoryObjects
@@ -44,6 +52,7 @@ class Loop:
     bus: RecordingBus = field(default_factory=RecordingBus)
     once: InMemoryOnce = field(default_factory=InMemoryOnce)
     clock: FixedClock = field(default_factory=FixedClock)
+    judge: WordCaseJudge = field(default_factory=WordCaseJudge)
     settings: InMemorySettings = field(default_factory=lambda: InMemorySettings(harvest='{"settle_minutes": 0}'))
 
     def __post_init__(self) -> None:
@@ -73,6 +82,7 @@ class Loop:
             notes=guard(self.notes),
             redactor=PatternRedactor(),
             likeness=WordLikeness(),
+            judge=lambda: guard(self.judge),
             objects=guard(self.objects),
             bus=guard(self.bus),
             once=self.once,
@@ -155,7 +165,7 @@ def test_a_harmful_request_becomes_an_item_that_has_to_be_refused(loop: Loop) ->
 
 
 def test_facts_in_a_comment_count_instead_of_the_correction(loop: Loop) -> None:
-    loop.flagged("t-1", "Some long text.")
+    loop.flagged("t-1", "Some long text: it is kept for thirty days.")
     loop.people.comment("t-1", "facts:\n- Thirty days.\n")
     loop.people.comment("t-1", "I was not sure.")
     loop.run()

@@ -157,9 +157,18 @@ def test_every_function_folder_is_deployed_under_its_own_name(functions: dict[st
         assert name == "".join(word.capitalize() for word in folder.split("_")) + "Function"
 
 
-def test_only_the_scoring_function_carries_the_evaluation_layer(functions: dict[str, dict[str, Any]]) -> None:
+def test_only_who_asks_the_judge_of_gates_carries_the_evaluation_layer(functions: dict[str, dict[str, Any]]) -> None:
     carrying = {n for n, f in functions.items() if {"Ref": "EvaluationLayer"} in f.get("Layers", [])}
-    assert carrying == {"EvaluateShardFunction"}
+    assert carrying == {"EvaluateShardFunction", "HarvestReviewsFunction"}
+    # The same judge: its model, address and time are those of the gates.
+    judges = {
+        tuple(
+            json.dumps(functions[name]["Environment"]["Variables"][f"JUDGE_{part}"])
+            for part in ("BASE_URL", "MODEL_ID", "TIMEOUT_S")
+        )
+        for name in carrying
+    }
+    assert len(judges) == 1
 
 
 def test_only_the_harvest_carries_the_layer_that_finds_personal_data(functions: dict[str, dict[str, Any]]) -> None:

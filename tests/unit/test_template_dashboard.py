@@ -16,7 +16,8 @@ SHOWN = {
     "Arrivals", "SuccessRate", "CostUsd", "LatencyP50", "LatencyP95", "LatencyP99",
     "EstimatedFailureRate", "EstimatedFailureRateLow", "EstimatedFailureRateHigh",
     "QueueDepth", "OldestWaitingHours", "BudgetUsed", "BudgetLeft", "TracesSeen", "TracesQueued",
-    "ReviewsHarvested", "DuplicatesLinked", "ReviewConflicts", "DatasetItems", "GatesEnded",
+    "ReviewsHarvested", "DuplicatesLinked", "ReviewConflicts", "ReviewsUnjudged", "DatasetItems",
+    "GatesEnded",
 }  # fmt: skip
 
 

@@ -151,7 +151,7 @@ READ = {
     "hold_gate": set(),
     "publish_verdict": {"/langfuse/LANGFUSE_HOST"},
     "report_experiment": LANGFUSE,
-    "harvest_reviews": LANGFUSE | settings("harvest"),
+    "harvest_reviews": LANGFUSE | settings("harvest", "policy", "judge-api-key"),
     "sweep_runtimes": set(),
     "reconcile_pushes": set(),
     "langfuse_webhook": settings("webhook-secrets/*"),
@@ -247,9 +247,10 @@ def test_who_writes_what_into_the_state_table(roles: Policies) -> None:
         "promote_candidate",
         "retire_candidate",
     }
-    assert {f for f, partition in writers if partition == "JUDGEMENT#*"} == {"evaluate_shard"}
+    assert {f for f, partition in writers if partition == "JUDGEMENT#*"} == {"evaluate_shard", "harvest_reviews"}
     assert {f for f, partition in writers if partition == "REVIEWS#*"} == {"decide_gate"}
-    assert {partition for f, partition in writers if f == "harvest_reviews"} == {"LIVE#*", "LIVE-OPEN", "HARVEST"}
+    harvest = {partition for f, partition in writers if f == "harvest_reviews"}
+    assert harvest == {"LIVE#*", "LIVE-OPEN", "HARVEST", "JUDGEMENT#*"}
 
 
 def test_planning_notes_the_newest_request_and_cannot_write_a_release(roles: Policies) -> None:

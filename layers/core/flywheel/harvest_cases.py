@@ -46,6 +46,7 @@ class Cases:
         self._active: dict[str, GoldenItem] | None = None
         self._line: list[Release] | None = None
         self._built: dict[str, GoldenItem] = {}
+        self._answers: dict[str, str] = {}
 
     def decide(self, row: LiveReview, review: TypedReview, trace: TraceContent | None, now: datetime) -> Decision:
         """`trace` None: nothing of it is needed, the review is not flagged."""
@@ -66,11 +67,18 @@ class Cases:
         decision = decide_flagged(case, row.harvest, stored, neighbour)
         if decision.effect == "write":
             self._built[row.trace_id] = case
+            # After question and facts, so that what is redacted has the same placeholders in it.
+            texts = [trace.question, *review.facts, review.answer]
+            self._answers[row.trace_id] = self._redactor.redact(texts).texts[-1]
         return decision
 
     def built(self, trace_id: str) -> GoldenItem:
         """The item that is to be written, as the decision saw it."""
         return self._built[trace_id]
+
+    def right_answer(self, trace_id: str) -> str:
+        """What the reviewers gave as the right answer to it, redacted as the item is."""
+        return self._answers[trace_id]
 
     def wrote(self, item: GoldenItem) -> None:
         """What is written now is there for the reviews that follow in this run."""

@@ -16,6 +16,9 @@ from flywheel.ports.harvest import CaseStore, Growth, HarvestNotes, LiveReviews,
 
 VERSION = 1
 _HASH = 12
+# A review comes back to the queue so often, each time for something else that was said; then a person adds the case.
+_MOST_RETURNS = 3
+_NOT_AGAIN = f"It came back {_MOST_RETURNS} times and is not queued again: add the case to the dataset by hand."
 
 
 class Effects:
@@ -85,9 +88,14 @@ class Effects:
             # From here on the next run ends this, although the trace waits in a queue again by then.
             self._notes.note_look(row.trace_id, Look(review.review_hash, now, conflicting=True))
         mark = f"{OWN_REMARK} {review.review_hash[:_HASH]}:"
-        said = self._reviews.comments(row.trace_id)
-        if not any(comment.text.startswith(mark) for comment in said):
-            self._reviews.remark(row.trace_id, f"{mark} {decision.message}. Please look at it again.")
+        own = [one.text for one in self._reviews.comments(row.trace_id) if one.text.startswith(f"{OWN_REMARK} ")]
+        returned = len({text[: len(mark)] for text in own if not text.startswith(mark)})
+        last = returned >= _MOST_RETURNS
+        if not any(text.startswith(mark) for text in own):
+            ending = _NOT_AGAIN if last else "Please look at it again."
+            self._reviews.remark(row.trace_id, f"{mark} {decision.message}. {ending}")
+        if last:
+            return
         queue_id = self.conflict_queue_id() or row.queue_id or ""
         if resumed and row.trace_id in self._reviews.waiting(queue_id):
             return

@@ -11,10 +11,11 @@ from flywheel.domain.harvest_settings import HarvestSettings, harvest_settings
 from flywheel.errors import ConflictError
 from flywheel.harvest_agreement import AgreementBook
 from flywheel.harvest_cases import Cases
+from flywheel.harvest_decisions import Decisions
 from flywheel.harvest_effects import Effects
 from flywheel.harvesting import Harvester, Tally
 from flywheel.ports import Clock, EventBus, LiveLedger, ObjectStore, Once, ReleaseStore, ReviewQueue, Settings
-from flywheel.ports.harvest import CaseStore, HarvestNotes, Likeness, LiveReviews, Redactor
+from flywheel.ports.harvest import CaseJudge, CaseStore, HarvestNotes, Likeness, LiveReviews, Redactor
 
 LATEST_RUN = "harvest/latest.json"
 SETTING = "harvest"
@@ -22,7 +23,7 @@ SETTING = "harvest"
 
 @dataclass(frozen=True, slots=True)
 class HarvestParts:
-    """What a run works with."""
+    """What a run works with. `judge` makes one for each run."""
 
     dataset: str
     ledger: LiveLedger
@@ -33,6 +34,7 @@ class HarvestParts:
     notes: HarvestNotes
     redactor: Redactor
     likeness: Likeness
+    judge: Callable[[], CaseJudge]
     objects: ObjectStore
     bus: EventBus
     once: Once
@@ -54,6 +56,7 @@ class HarvestSummary:
     unchanged: int = 0
     closed: int = 0
     raced: int = 0
+    unjudged: int = 0
     flagged: int = 0
     states: Mapping[str, int] | None = None
     outcomes: tuple[tuple[str, str, str | None], ...] = ()
@@ -147,7 +150,7 @@ class HarvestRun:
             ledger=parts.ledger,
             reviews=parts.reviews,
             notes=parts.notes,
-            cases=cases,
+            decisions=Decisions(cases, parts.judge(), parts.notes),
             effects=effects,
             clock=parts.clock,
         )
@@ -163,6 +166,7 @@ class HarvestRun:
             unchanged=tally.unchanged,
             closed=tally.closed,
             raced=tally.raced,
+            unjudged=tally.unjudged,
             flagged=tally.flagged,
             states=tally.states,
             outcomes=tuple(tally.outcomes),

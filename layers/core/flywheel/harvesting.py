@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from itertools import batched
 
 from flywheel.domain.harvest_settings import HarvestSettings
-from flywheel.domain.live_form import SaidScore, TypedReview, read_review
+from flywheel.domain.live_form import SaidComment, SaidScore, TypedReview, read_review
 from flywheel.domain.live_review import Harvest, HarvestState, LiveReview
 from flywheel.errors import ConflictError
 from flywheel.harvest_agreement import Pairs, pairs_of
-from flywheel.harvest_cases import Cases
+from flywheel.harvest_decisions import Decisions
 from flywheel.harvest_effects import Effects
 from flywheel.ports import Clock, LiveLedger
 from flywheel.ports.harvest import HarvestNotes, LiveReviews, Look, TraceContent
@@ -30,6 +30,7 @@ class Tally:
     unchanged: int = 0
     closed: int = 0
     raced: int = 0
+    unjudged: int = 0
     flagged: int = 0
     outcomes: list[tuple[str, str, str | None]] = field(default_factory=list)
     pairs: dict[str, Pairs] = field(default_factory=dict)
@@ -65,7 +66,7 @@ class Harvester:
         ledger: LiveLedger,
         reviews: LiveReviews,
         notes: HarvestNotes,
-        cases: Cases,
+        decisions: Decisions,
         effects: Effects,
         clock: Clock,
     ) -> None:
@@ -73,9 +74,10 @@ class Harvester:
         self._ledger = ledger
         self._reviews = reviews
         self._notes = notes
-        self._cases = cases
+        self._decisions = decisions
         self._effects = effects
         self._clock = clock
+        self._comments: dict[str, Sequence[SaidComment]] = {}
 
     def walk(self, *, dry_run: bool = False, may_go_on: Callable[[], bool] = lambda: True) -> Tally:
         """Look at every open row, or at as many as the time allows.
@@ -125,6 +127,8 @@ class Harvester:
         needed = [row for row in due if self._needs_trace(row, reviews[row.trace_id])]
         ids, around = [row.trace_id for row in needed], [row.trace_at for row in needed]
         traces = self._reviews.traces(ids, around=around) if needed else {}
+        # Only beside the output it is known whether a correction is one.
+        reviews |= {trace: self._review(trace, scores, found.output) for trace, found in traces.items()}
         gone = [row for row in rows if row.trace_id in deleted]
         return _Chunk([*due, *gone], scores, reviews, traces, waits, deleted)
 
@@ -144,15 +148,22 @@ class Harvester:
             late, deleted = late | here, deleted | (left - here)
         return late, deleted
 
-    def _review(self, trace_id: str, scores: Mapping[str, Sequence[SaidScore]]) -> TypedReview:
-        """Comments cost a request each: they are read where they can matter."""
-        review = read_review(scores.get(trace_id, ()))
-        return read_review(scores[trace_id], self._reviews.comments(trace_id)) if review.flagged else review
+    def _review(
+        self, trace_id: str, scores: Mapping[str, Sequence[SaidScore]], output: str | None = None
+    ) -> TypedReview:
+        """Comments cost a request each: they are read where they can matter, and once."""
+        given = scores.get(trace_id, ())
+        review = read_review(given, output=output)
+        if not review.flagged:
+            return review
+        if trace_id not in self._comments:
+            self._comments[trace_id] = self._reviews.comments(trace_id)
+        return read_review(given, self._comments[trace_id], output)
 
     def _needs_trace(self, row: LiveReview, review: TypedReview) -> bool:
         changed = row.harvest is None or row.harvest.review_hash != review.review_hash
         # Whether nothing is said because the scores were taken back, or because the trace is gone with them.
-        return changed and (review.flagged or not review.said)
+        return changed and (review.flagged or review.corrected or not review.said)
 
     def _look_at(
         self, row: LiveReview, chunk: _Chunk, looks: Mapping[str, Look], tally: Tally, *, dry_run: bool
@@ -187,13 +198,15 @@ class Harvester:
         if not self._settled(row, review, look, now, dry_run=dry_run):
             tally.settling += 1
             return
-        decision = self._cases.decide(row, review, trace, now)
-        if dry_run:
+        decision = self._decisions.decide(row, review, trace, now, look, dry_run=dry_run)
+        if decision is None:
+            tally.unjudged += 1
+        elif dry_run:
             tally.outcomes.append((row.trace_id, decision.state, decision.item_id))
-            return
-        decision = self._effects.carry_out(row, review, decision, now=now, look=look)
-        harvest = self._harvest(review, decision.state, now, item_id=decision.item_id, message=decision.message)
-        self._end(row, harvest, tally, dry_run=False)
+        else:
+            decision = self._effects.carry_out(row, review, decision, now=now, look=look)
+            harvest = self._harvest(review, decision.state, now, item_id=decision.item_id, message=decision.message)
+            self._end(row, harvest, tally, dry_run=False)
 
     def _watch(self, row: LiveReview, before: Harvest, now: datetime, tally: Tally, *, dry_run: bool) -> None:
         if now < before.watched_until:

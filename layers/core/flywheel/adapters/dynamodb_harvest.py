@@ -44,7 +44,10 @@ class DynamoDbHarvestNotes:
     def looks(self) -> dict[str, Look]:
         return {
             str(row["sk"]).removeprefix(_LOOK): Look(
-                row["review_hash"], datetime.fromisoformat(row["since"]), conflicting=row["conflicting"]
+                row["review_hash"],
+                datetime.fromisoformat(row["since"]),
+                conflicting=row["conflicting"],
+                tries=int(row.get("tries", 0)),
             )
             for row in self._table.newest(_PK, _LOOK, _MOST_LOOKS)
         }
@@ -53,9 +56,14 @@ class DynamoDbHarvestNotes:
         self._table.update(
             _PK,
             _LOOK + trace_id,
-            "SET review_hash = :hash, since = :since, conflicting = :conflicting",
+            "SET review_hash = :hash, since = :since, conflicting = :conflicting, tries = :tries",
             when="attribute_not_exists(pk) OR attribute_exists(pk)",
-            values={":hash": look.review_hash, ":since": time_text(look.since), ":conflicting": look.conflicting},
+            values={
+                ":hash": look.review_hash,
+                ":since": time_text(look.since),
+                ":conflicting": look.conflicting,
+                ":tries": look.tries,
+            },
         )
 
     def forget_look(self, trace_id: str) -> None:

@@ -99,7 +99,7 @@ class LangfuseLiveReviews:
                 # Spans that were sent again may be there twice.
                 names = tuple(name for _, _, name in sorted(set(called.get(trace, []))))
                 question, context = _request(root.get("input"))
-                found[trace] = TraceContent(trace, question, names, context)
+                found[trace] = TraceContent(trace, question, names, context, root.get("output"))
         return found
 
     def remark(self, trace_id: str, text: str) -> None:

@@ -15,13 +15,33 @@ from flywheel.domain.redaction import Found, Redacted
 class TraceContent:
     """What was asked in a trace and which tools were called, in their order.
 
-    `question` empty: the trace has no request that can be read. `context`: what else the request said.
+    `question` empty: the trace has no request that can be read. `context`: what else the request said. `output`: what
+    its root gave, as Langfuse keeps it and fills the editor of a correction with; None: nothing.
     """
 
     trace_id: str
     question: str
     tools: tuple[str, ...] = ()
     context: Mapping[str, Any] = field(default_factory=dict)
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Whether a right answer passes the item that was made of it; None: the judge could not say, ask again later.
+
+    `message`: why not, without anybody's text. `of_the_text`: what was asked is what the judge failed on.
+    """
+
+    passes: bool | None
+    message: str = ""
+    of_the_text: bool = False
+
+
+class CaseJudge(Protocol):
+    """The judge of the gates, asked once about a new item before it becomes one that must pass."""
+
+    def check(self, item: GoldenItem, answer: str) -> Checked: ...
 
 
 class LiveReviews(Protocol):
@@ -86,11 +106,15 @@ class Likeness(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look at a flagged review that has to stand unchanged. `conflicting`: its conflict is being brought back."""
+    """A look at a flagged review that has to stand unchanged. `conflicting`: its conflict is being brought back.
+
+    `tries`: runs in which the judge failed on what the review says.
+    """
 
     review_hash: str
     since: datetime
     conflicting: bool = False
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
