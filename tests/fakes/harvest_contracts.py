@@ -32,10 +32,10 @@ class HarvestNotesContract:
     def test_looks_are_replaced_and_forgotten(self, notes: HarvestNotes) -> None:
         notes.note_look("t-1", Look("a", NOON))
         notes.note_look("t-2", Look("b", NOON))
-        notes.note_look("t-1", Look("c", LATER, conflicting=True))
+        notes.note_look("t-1", Look("c", LATER, conflicting=True, tries=2))
         notes.forget_look("t-2")
         notes.forget_look("t-2")
-        assert notes.looks() == {"t-1": Look("c", LATER, conflicting=True)}
+        assert notes.looks() == {"t-1": Look("c", LATER, conflicting=True, tries=2)}
 
     def test_an_announcement_names_what_was_listed_when_it_began_until_it_is_made(self, notes: HarvestNotes) -> None:
         assert notes.growth() is None

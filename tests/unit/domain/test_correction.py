@@ -83,7 +83,7 @@ def test_another_word_or_letter_is_a_correction(output: str) -> None:
         ('"answer": "Thirty days.",\n"stop_reason": "end_turn"\n}', "pieces of JSON"),
         ('  "answer": "Thirty days."', "pieces of JSON"),
         ("Thirty days.\n}", "pieces of JSON"),
-        ('{"answer": "Thirty days."} or so', "begins as JSON"),
+        ('{"answer": "Thirty days."} or so', "pieces of JSON"),
         ("{", "pieces of JSON"),
         ('[{"role": "assistant"', "begins as JSON"),
         ("{}", "cannot be read"),
