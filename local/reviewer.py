@@ -5,6 +5,7 @@ Langfuse from 4.16 on.
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -43,19 +44,39 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the reviewer says. None: that question stays unanswered. `correction`: one fact a line."""
+    """What the reviewer says. None: that question stays unanswered.
+
+    `correction`: the right answer, put in the place of the wrong one in what the editor is filled with. `clicked`: the
+    editor is opened, too, where nothing is changed in it.
+    """
 
     correct: bool | None = None
     add_to_dataset: bool | None = None
     must_refuse: bool | None = None
     trajectory_confirmed: bool | None = None
     correction: str | None = None
+    clicked: bool = False
     comment: str | None = None
 
     def answers(self) -> dict[str, bool]:
         """Answered questions of the form, by their names in Langfuse."""
         names = ("correct", "add_to_dataset", "must_refuse", "trajectory_confirmed")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def edited(seen: TraceSeen, right: str) -> str:
+    """What is in the editor after a person has typed the right answer over the wrong one: in JSON only that text."""
+    wrong, typed = (json.dumps(text, ensure_ascii=False)[1:-1] for text in (seen.answer, right))
+    is_json = seen.prefilled.startswith(("{", "[")) and seen.answer != seen.prefilled
+    return seen.prefilled.replace(wrong, typed) if is_json and wrong else right
+
+
+# Id of a score, and the text of a correction: it is there from the click on, and changes.
+type Known = tuple[str, str]
+
+
+def _known_by(score: dict[str, Any]) -> Known:
+    return score["id"], score["value"] if score["dataType"] == "CORRECTION" else ""
 
 
 type Decide = Callable[[Case], Judgement | None]
@@ -115,7 +136,7 @@ class ScriptedReviewer:
         pending = list(self._rows(items_path, status="PENDING"))
         judged: list[tuple[Case, Judgement]] = []
         left: list[str] = []
-        scores: dict[str, set[str]] = {}
+        scores: dict[str, set[Known]] = {}
         for item in reversed(pending):  # oldest first, as Langfuse's own page offers them
             case = self._case(item)
             judgement = None if case is None else decide(case)
@@ -149,8 +170,8 @@ class ScriptedReviewer:
                 return sorted(found.values(), key=lambda row: (row["startTime"], row["id"]))
             query["cursor"] = cursor
 
-    def _say(self, case: Case, judgement: Judgement, configs: dict[str, Any], queue_id: str) -> set[str]:
-        """Post scores, correction and comment; the ids of the scores."""
+    def _say(self, case: Case, judgement: Judgement, configs: dict[str, Any], queue_id: str) -> set[Known]:
+        """Post scores, correction and comment; what the scores are known by."""
         common = {"traceId": case.trace_id, "source": "ANNOTATION", "metadata": {"reviewer": self._name}}
         said: list[dict[str, Any]] = []
         for name, value in judgement.answers().items():
@@ -159,13 +180,16 @@ class ScriptedReviewer:
                 raise ReviewerError(f"the queue does not ask the yes-or-no question {name!r}")
             answer = {"name": name, "value": int(value), "dataType": "BOOLEAN", "configId": config["id"]}
             said.append(common | answer | {"id": self._id(case.item_id, name), "queueId": queue_id})
-        if judgement.correction:
-            correction = {"name": "output", "value": judgement.correction, "dataType": "CORRECTION"}
-            said.append(common | correction | {"id": self._id(case.trace_id, "correction")})
+        if judgement.correction or judgement.clicked:
+            correction = {"name": "output", "dataType": "CORRECTION", "id": self._id(case.trace_id, "correction")}
+            # The click saves what the editor is filled with; it is typed over after that.
+            self._post_scores([common | correction | {"value": case.seen.prefilled}])
+            typed = edited(case.seen, judgement.correction) if judgement.correction else case.seen.prefilled
+            said.append(common | correction | {"value": typed})
         self._post_scores(said)
         if judgement.comment:
             self._comment(case.trace_id, judgement.comment)
-        return {score["id"] for score in said}
+        return {_known_by(score) for score in said}
 
     def _id(self, *parts: str) -> str:
         """The same for the same thing said again, so that Langfuse keeps one of them."""
@@ -190,7 +214,7 @@ class ScriptedReviewer:
         body = query | {"projectId": project, "content": content, "authorUserId": self._name}
         self._send("POST", "comments", json=body)
 
-    def _until_readable(self, expected: dict[str, set[str]]) -> None:
+    def _until_readable(self, expected: dict[str, set[Known]]) -> None:
         end = self._monotonic() + self._readable_within_s
         wait_s = _FIRST_WAIT_S
         while True:
@@ -204,12 +228,12 @@ class ScriptedReviewer:
             self._sleep(wait_s)
             wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
 
-    def _readable(self, trace_id: str) -> set[str]:
-        found: set[str] = set()
+    def _readable(self, trace_id: str) -> set[Known]:
+        found: set[Known] = set()
         query: dict[str, Any] = {"traceId": trace_id, "source": "ANNOTATION", "limit": _PAGE}
         while True:
             page = self._send("GET", "v3/scores", params=query).json()
-            found |= {score["id"] for score in page["data"]}
+            found |= {_known_by(score) for score in page["data"]}
             cursor = page.get("meta", {}).get("cursor")
             if not cursor or cursor == query.get("cursor"):
                 return found

@@ -1,5 +1,6 @@
 """Observations of one trace -> what a reviewer looks at: question, answer, tools in their order, what went wrong."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +23,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class TraceSeen:
-    """`question` and `answer` as texts where the agent's own form is recognised, else the raw input and output."""
+    """`question` and `answer` as texts where the agent's own form is recognised, else the raw input and output.
+
+    `prefilled`: what the editor of a correction opens with, which is the root's whole output; JSON as it is laid out
+    there.
+    """
 
     question: str
     answer: str
+    prefilled: str
     steps: tuple[Step, ...]
     failed: bool
     message: str
@@ -42,9 +48,11 @@ def read_trace(observations: Sequence[Mapping[str, Any]]) -> TraceSeen | None:
     known = {seen["id"] for seen in observations}
     roots = [seen for seen in observations if _parent(seen) not in known]
     speaker = (agents or roots or list(observations))[0]
+    whole = (roots or list(observations))[0]
     return TraceSeen(
         question=_said(speaker["input"], "question", "prompt"),
         answer=_said(speaker["output"], "answer"),
+        prefilled=_laid_out(whole["output"]),
         steps=tuple(_step(seen) for seen in observations if seen["type"] == "TOOL"),
         failed=speaker["level"] == "ERROR",
         message=speaker["statusMessage"] or "",
@@ -63,6 +71,13 @@ def _step(seen: Mapping[str, Any]) -> Step:
         failed=seen["level"] == "ERROR",
         message=seen["statusMessage"] or "",
     )
+
+
+def _laid_out(output: str | None) -> str:
+    value = parsed_if_json(output)
+    if isinstance(value, dict | list):
+        return json.dumps(value, indent=2, ensure_ascii=False)
+    return output or ""
 
 
 def _said(text: str | None, *keys: str) -> str:

@@ -1,5 +1,6 @@
 """The reviewer's page in a real Chromium: what a person does with the keyboard, and what the API shows then."""
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -128,6 +129,13 @@ def on_item(page: Page, number: int) -> None:
     expect(page.locator("main[data-ready] .place")).to_contain_text(f"item {number} of")
 
 
+def correct(page: Page, text: str) -> None:
+    """Open the editor, which is filled with the output then, and type over all of it."""
+    page.keyboard.press("c")
+    page.keyboard.press("Control+a")
+    page.keyboard.type(text)
+
+
 def test_a_person_reviews_three_items_with_the_keyboard_only(http: httpx.Client, desk: OpenDesk) -> None:
     wrong, right, harmful = (send_trace(http, question=f"Question {n}?") for n in (1, 2, 3))
     sampled(http, wrong, ["user feedback", "latency outlier"])
@@ -142,6 +150,8 @@ def test_a_person_reviews_three_items_with_the_keyboard_only(http: httpx.Client,
     expect(page.locator("main")).to_contain_text("read_page failed: read_page timed out")
     for key in ("n", "y", "n", "y", "c"):  # correct, add_to_dataset, must_refuse, trajectory_confirmed, correction
         press(key)
+    expect(page.locator("#correction")).to_have_value("For ever.")
+    press("Control+a")
     write("Data is kept for 30 days.\nEach project sets it. (y/n)")
     press("Escape")
     press("m")
@@ -219,10 +229,8 @@ def test_a_correction_is_saved_while_it_is_typed_and_nothing_else_is(http: httpx
     trace = send_trace(http)
     queue = new_queue(http, [trace])
     page = desk().open(queue)
-    page.keyboard.press("c")
-    page.keyboard.type("Data is kept for 3")
-    expect(page.get_by_role("status")).to_have_text("correction saved")
-    assert said(http, trace) == {"output": "Data is kept for 3"}
+    correct(page, "Data is kept for 3")
+    assert eventually(lambda: said(http, trace), {"output": "Data is kept for 3"})
     assert statuses(http, queue) == ["PENDING"]
     page.keyboard.type("0 days.")
     page.close()  # before the next save was due
@@ -236,16 +244,72 @@ def test_a_correction_is_saved_while_it_is_typed_and_nothing_else_is(http: httpx
     assert said(http, trace) == {}
 
 
+REPLY = {"answer": "For ever.", "stop_reason": "end_turn"}
+
+
+@pytest.mark.parametrize("how", ["key", "mouse"])
+@pytest.mark.parametrize(
+    ("output", "filled"),
+    [("For ever.", "For ever."), (json.dumps(REPLY), json.dumps(REPLY, indent=2)), ("# A\n\n- b", "# A\n\n- b")],
+    ids=["text", "json", "markdown"],
+)
+def test_a_click_fills_the_editor_with_the_whole_output_and_saves_it_before_a_key_is_pressed(
+    http: httpx.Client, desk: OpenDesk, output: str, filled: str, how: str
+) -> None:
+    trace = send_trace(http, raw=('{"question": "How long?"}', output))
+    queue = new_queue(http, [trace])
+    page = desk().open(queue)
+    expect(page.locator("#correction")).to_be_hidden()
+    assert said(http, trace) == {}
+    if how == "key":
+        page.keyboard.press("c")
+    else:
+        page.get_by_role("button", name="Click to add corrected output").click()
+    expect(page.locator("#correction")).to_be_focused()
+    expect(page.locator("#correction")).to_have_value(filled)
+    expect(page.get_by_role("button", name="Click to add corrected output")).to_be_hidden()
+    assert eventually(lambda: said(http, trace), {"output": filled})
+
+    again = desk().open(queue)  # it is there now, and opening it saves nothing new
+    expect(again.locator("#correction")).to_have_value(filled)
+    query = {"traceId": trace, "fields": "details,subject,annotation"}
+    (score,) = http.get("/api/public/v3/scores", params=query).json()["data"]
+    assert (score["name"], score["dataType"], score["queueId"], score["configId"]) == (
+        "output", "CORRECTION", None, None,
+    )  # fmt: skip
+
+
+def test_the_answer_is_edited_inside_the_json_that_the_editor_is_filled_with(
+    http: httpx.Client, desk: OpenDesk
+) -> None:
+    trace = send_trace(http, raw=('{"question": "How long?"}', json.dumps(REPLY)))
+    page = desk().open(new_queue(http, [trace]))
+    page.keyboard.press("c")
+    page.locator("#correction").evaluate(
+        "it => { const at = it.value.indexOf('For'); it.setSelectionRange(at, at + 8); }"
+    )
+    page.keyboard.type("Thirty days")
+    edited = {"output": json.dumps(REPLY | {"answer": "Thirty days."}, indent=2)}
+    assert eventually(lambda: said(http, trace), edited)
+
+
+def test_where_there_is_no_output_the_editor_is_empty_and_nothing_is_saved(http: httpx.Client, desk: OpenDesk) -> None:
+    page = desk().open(new_queue(http, ["d" * 32]))
+    page.keyboard.press("c")
+    expect(page.locator("#correction")).to_have_value("")
+    page.keyboard.type("Thirty days.")
+    assert eventually(lambda: said(http, "d" * 32), {"output": "Thirty days."})
+
+
 def test_two_tabs_on_one_item_write_over_nothing_and_complete_it_once(http: httpx.Client, desk: OpenDesk) -> None:
     trace = send_trace(http)
     queue = new_queue(http, [trace, send_trace(http)])
     sitting = desk()
     first, second = sitting.open(queue), sitting.open(queue)
-    first.keyboard.press("c")
-    first.keyboard.type("one")
+    correct(first, "one")
     expect(first.get_by_role("status")).to_have_text("correction saved")
-    second.keyboard.press("c")
-    second.keyboard.type("two")
+    assert eventually(lambda: said(http, trace), {"output": "one"})
+    correct(second, "two")
     expect(second.get_by_role("status")).to_contain_text("changed elsewhere")
     expect(second.locator("#correction")).to_have_value("two")
     assert said(http, trace) == {"output": "one"}
@@ -317,10 +381,9 @@ def test_what_others_said_is_hidden_until_the_first_question_is_answered(http: h
     queue = new_queue(http, [trace])
     post_score(http, {"name": "judge", "value": 0.125, "traceId": trace, "id": uuid.uuid4().hex})
     ada = desk().open(queue, author="ada")
-    for key in ("n", "c"):
-        ada.keyboard.press(key)
-    ada.keyboard.type("Ada's answer")
-    expect(ada.get_by_role("status")).to_have_text("correction saved")
+    ada.keyboard.press("n")
+    correct(ada, "Ada's answer")
+    assert eventually(lambda: said(http, trace).get("output"), "Ada's answer")
 
     grace = desk().open(queue, author="grace")
     expect(grace.locator("#others")).to_be_hidden()

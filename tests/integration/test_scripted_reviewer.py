@@ -88,6 +88,46 @@ def test_it_sees_question_answer_and_tools_and_leaves_a_person_s_traces(http: ht
     assert scores(http, other) == {}
 
 
+def corrections(http: httpx.Client, trace: str) -> list[str]:
+    query = {"traceId": trace, "dataType": "CORRECTION"}
+    return [
+        score["value"] for score in http.get("/api/public/v3/scores", params=query).raise_for_status().json()["data"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("output", "typed"),
+    [
+        ("For ever.", "Thirty days."),
+        (json.dumps({"answer": "For ever.", "stop_reason": "end_turn"}), None),
+        (json.dumps({"answer": 'Say "for ever".\nAlways.', "stop_reason": "end_turn"}), None),
+    ],
+)
+def test_it_types_over_the_answer_in_the_editor_that_is_filled_with_the_output(
+    http: httpx.Client, output: str, typed: str | None
+) -> None:
+    trace, name = send_trace(http, raw=('{"question": "How long?"}', output)), f"live {uuid.uuid4().hex}"
+    live_queue(http, name, [trace])
+    ScriptedReviewer(http).work(name, lambda _: Judgement(correct=False, correction="Thirty days."))
+
+    (said,) = corrections(http, trace)
+    if typed is not None:
+        assert said == typed
+    else:
+        assert json.loads(said) == {"answer": "Thirty days.", "stop_reason": "end_turn"}
+        assert "\n  " in said  # laid out as the editor shows JSON
+
+
+@pytest.mark.parametrize("output", ["For ever.", json.dumps({"answer": "For ever.", "stop_reason": "end_turn"})])
+def test_a_click_leaves_the_whole_output_as_the_correction(http: httpx.Client, output: str) -> None:
+    trace, name = send_trace(http, raw=('{"question": "How long?"}', output)), f"live {uuid.uuid4().hex}"
+    live_queue(http, name, [trace])
+    ScriptedReviewer(http).work(name, lambda _: Judgement(correct=False, clicked=True))
+
+    (said,) = corrections(http, trace)
+    assert said == output or json.loads(said) == json.loads(output)
+
+
 def test_the_questions_are_those_of_the_form_of_live_reviews() -> None:
     assert set(JUDGEMENT.answers()) == {asked.name for asked in LIVE_FORM}
 

@@ -145,6 +145,17 @@
     }
   }
 
+  /* As in Langfuse: the click fills the editor with the whole output and saves it, before a key is pressed. */
+  function openCorrection() {
+    if (id("editor").hidden) {
+      id("correct").hidden = true;
+      id("editor").hidden = false;
+      correction.value = id("output").value;
+      saveCorrection().catch(() => undefined);
+    }
+    correction.focus();
+  }
+
   async function saveComment() {
     const content = comment.value.trim();
     if (!content) return;
@@ -207,6 +218,7 @@
     complete,
     undo: () => flush().then(undo, () => undefined),
     help,
+    correct: openCorrection,
     next: () => go(main.dataset.next),
     previous: () => go(main.dataset.previous),
   };
@@ -214,7 +226,7 @@
     y: () => choose(1),
     n: () => choose(0),
     x: clear,
-    c: () => correction.focus(),
+    c: openCorrection,
     m: () => comment.focus(),
     j: steps.next,
     k: steps.previous,
