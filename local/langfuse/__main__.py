@@ -70,6 +70,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     add("--project", default=defaults.project_id, help="id and name of the project (default rec-project)")
     add("--organization", default=defaults.organization_id, help="id and name of the organisation (default rec-org)")
     add("--user-id", default=defaults.user_id, help="the one user that queues can be assigned to (default rec-user)")
+    add("--member", action="append", default=[], metavar="ID", help="another user of the organisation; may be repeated")
     add("--server-version", type=_version, default=defaults.server_version, help="4.59.0 and up takes score arrays")
     add("--deletion-delay", type=float, default=defaults.deletion_delay_s, metavar="S",
         help="seconds that a deleted score stays readable (default 60, as measured)")  # fmt: skip
@@ -100,6 +101,7 @@ def main(argv: list[str] | None = None) -> int:
         public_key=arguments.public_key,
         secret_key=arguments.secret_key,
         user_id=arguments.user_id,
+        members=tuple(arguments.member),
         server_version=arguments.server_version,
         deletion_delay_s=arguments.deletion_delay,
         evaluation_delay_s=arguments.evaluation_delay,

@@ -135,7 +135,8 @@ class StandIn:
     async def _route(self, request: Request, raw_path: str, lateness: Lateness) -> Response:
         if len(raw_path) > 1 and raw_path.endswith("/"):
             query = f"?{request.url.query}" if request.url.query else ""
-            return bare_reply(308, headers={"location": f"/{raw_path.strip('/')}{query}"})
+            location = f"/{raw_path.strip('/')}{query}"
+            return bare_reply(308, location, headers={"location": location, "refresh": f"0;url={location}"})
         match = self.routes.find(request.method, raw_path)
         if match is None:
             self.requests["404"] += 1
@@ -143,7 +144,7 @@ class StandIn:
         if isinstance(match, Preflight):
             return bare_reply(204, headers={"access-control-allow-origin": "*"})
         self.requests[f"{request.method} {match.route}"] += 1
-        if match.route.startswith(API) and match.route != f"{API}/health":
+        if match.route.startswith(API) and not system.needs_no_key(request.method, match.route):
             self._authorize(request, match.route)
         body = await read_body(request.stream(), _LIMITS.get(match.route, DEFAULT_BODY_LIMIT))
         call = Call(
@@ -165,12 +166,17 @@ class StandIn:
         return response
 
     def _authorize(self, request: Request, route: str) -> None:
-        header = request.headers.get("authorization")
+        words = system.words_of_refusal(request.method, route)
+        suffices = route in (f"{API}/scores", f"{API}/ingestion")
         try:
-            authorize(header, self.settings, public_key_suffices=route == f"{API}/scores")
+            authorize(
+                request.headers.get("authorization"),
+                self.settings,
+                public_key_suffices=suffices,
+                denied=words.denied,
+            )
         except ApiError as error:
-            if error.body is not None and route.startswith(f"{API}/v2/prompts"):
-                error.body["error"] = "UnauthorizedError"  # only here does the real server name the class
+            error.body = words.shaped(error.status, error.body or {})
             raise
 
     async def _control(self, request: Request) -> Response:

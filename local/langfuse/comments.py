@@ -9,10 +9,11 @@ from starlette.responses import Response
 from local.langfuse.call import Call
 from local.langfuse.clock import iso
 from local.langfuse.paging import page_reply
-from local.langfuse.problems import invalid_data, not_found
+from local.langfuse.problems import invalid_data, invalid_request, not_found
+from local.langfuse.query_values import PAGING
 from local.langfuse.routing import Routes
 from local.langfuse.store import Where
-from local.langfuse.validation import PAGING, Check, custom, nullish, one_of, optional, string
+from local.langfuse.validation import Check, custom, nullish, one_of, optional, string, trimmed
 from local.langfuse.wire import json_reply
 
 # The server has no order of its own here; the stand-in keeps the order of writing.
@@ -27,7 +28,7 @@ _COMMENTED = {
 
 BODY: dict[str, Check] = {
     "projectId": string(),  # required, and ignored: the key says which project
-    "content": string(1, 5000),
+    "content": trimmed(string(1, 5000)),
     "objectId": string(),
     "objectType": _object_type,
     "authorUserId": nullish(string()),
@@ -41,7 +42,11 @@ def add_routes(routes: Routes) -> None:
 
 
 def _create(call: Call) -> Response:
-    return json_reply({"id": write(call, call.body(BODY))})
+    body = call.body(BODY, strict=True)
+    author = body["authorUserId"]
+    if author is not None and not call.settings.is_member(author):
+        raise invalid_request("authorUserId must belong to a member of the organization")
+    return json_reply({"id": write(call, body)})
 
 
 def write(call: Call, body: dict[str, Any], comment_id: str | None = None) -> str:

@@ -11,20 +11,11 @@ from local.langfuse.clock import iso, new_id
 from local.langfuse.json_schemas import complaint
 from local.langfuse.paging import page_reply
 from local.langfuse.problems import conflict, invalid_data, invalid_request, not_found
+from local.langfuse.query_values import PAGING, iso_time
 from local.langfuse.routing import Routes
 from local.langfuse.store import Store, Where
-from local.langfuse.validation import (
-    PAGING,
-    Check,
-    anything,
-    custom,
-    iso_time,
-    nullish,
-    one_of,
-    optional,
-    string,
-)
-from local.langfuse.wire import from_json, json_reply, parsed_if_json, to_json
+from local.langfuse.validation import Check, anything, custom, nullish, one_of, optional, string
+from local.langfuse.wire import from_json, json_reply, parsed_if_json, to_json, without_controls
 
 _NEWEST_FIRST = "valid_from_us DESC, seq DESC"
 # A version shows milliseconds: an item written within the same one belongs to it.
@@ -120,7 +111,7 @@ def _put(call: Call) -> Response:
 
     def kept_json(key: str, column: str) -> str:
         if body[key] is not None:
-            return to_json(parsed_if_json(body[key]))
+            return to_json(without_controls(parsed_if_json(body[key])))
         return str(before[column]) if before is not None else "null"
 
     values = {

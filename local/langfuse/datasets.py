@@ -13,9 +13,10 @@ from local.langfuse.clock import iso, new_id
 from local.langfuse.json_schemas import complaint, is_schema
 from local.langfuse.paging import page_reply
 from local.langfuse.problems import invalid_request, not_found
+from local.langfuse.query_values import PAGING
 from local.langfuse.routing import Routes
 from local.langfuse.store import Store, Where
-from local.langfuse.validation import PAGING, Check, Issue, Path, anything, custom, nullish, record, string
+from local.langfuse.validation import Check, Issue, Path, anything, custom, nullish, record, string
 from local.langfuse.wire import from_json, json_reply, to_json
 
 _MAXIMUM_NAMED = 10
@@ -26,6 +27,7 @@ def add_routes(routes: Routes) -> None:
         v1 = path == "/api/public/datasets"
         routes.add("POST", path, lambda call, v1=v1: _put(call, v1=v1))  # type: ignore[misc]
     routes.add("GET", "/api/public/v2/datasets", _list)
+    routes.add("GET", "/api/public/datasets", _list_v1)
     routes.add("GET", "/api/public/v2/datasets/{datasetName}", _get)
     routes.add("GET", "/api/public/datasets/{datasetName}", _get_v1)
 
@@ -135,6 +137,17 @@ def _list(call: Call) -> Response:
     query = call.query(PAGING)
     order = "created_us DESC, id DESC"
     return page_reply(call, query, "datasets", Where(), order=order, render=lambda row: _shown(call, row))
+
+
+def _list_v1(call: Call) -> Response:
+    """The list of old clients, with the ids of each dataset's items; runs are kept in spans, so there are none."""
+    query = call.query(PAGING)
+
+    def render(row: sqlite3.Row) -> dict[str, Any]:
+        items = [item["item_id"] for item in dataset_items.active_items(call.store, row["id"])]
+        return _shown(call, row) | {"items": items, "runs": []}
+
+    return page_reply(call, query, "datasets", Where(), order="created_us DESC, id DESC", render=render)
 
 
 def _existing(call: Call) -> sqlite3.Row:

@@ -9,7 +9,7 @@ import httpx
 
 from local.langfuse.json_path import values_at
 from local.langfuse.mappings import filled
-from local.langfuse.observations_read import Row
+from local.langfuse.observation_rows import Row
 from local.langfuse.validation import is_finite
 from local.langfuse.wire import parsed_if_json, to_json
 

@@ -18,7 +18,7 @@ from typing import Any
 from local.langfuse import evaluation_rules, filters, llm_connections
 from local.langfuse.evaluation_calls import EvaluationError, Judged, ModelCalls, variables
 from local.langfuse.evaluation_rules import Assignment
-from local.langfuse.observations_read import COLUMNS, Row
+from local.langfuse.observation_rows import COLUMNS, Row
 from local.langfuse.settings import Settings
 from local.langfuse.store import Store, Where
 from local.langfuse.validation import array, parse

@@ -16,12 +16,12 @@ from local.langfuse.clock import iso, new_id
 from local.langfuse.mappings import check_mappings, mapping_list, variables_of
 from local.langfuse.paging import page_reply
 from local.langfuse.problems import not_found
+from local.langfuse.query_values import PAGING
 from local.langfuse.routing import Routes
 from local.langfuse.store import Store, Where
 from local.langfuse.structured import structured_error
 from local.langfuse.validation import (
     MISSING,
-    PAGING,
     Check,
     Issue,
     Path,

@@ -15,30 +15,22 @@ from starlette.responses import Response
 from local.langfuse import dataset_items, filters, scores_read
 from local.langfuse.call import Call
 from local.langfuse.clock import iso, parse_time
-from local.langfuse.paging import decode_cursor, encode_cursor
-from local.langfuse.problems import invalid_data, invalid_request, not_found, not_in_events_only
+from local.langfuse.paging import cursor_of, encode_cursor, versioned
+from local.langfuse.problems import invalid_data, invalid_request, not_found
+from local.langfuse.query_values import comma_list, groups, iso_time, whole_number
 from local.langfuse.routing import Routes
 from local.langfuse.store import Where
-from local.langfuse.validation import (
-    Check,
-    anything,
-    comma_list,
-    custom,
-    groups,
-    iso_time,
-    nullish,
-    optional,
-    string,
-    whole_number,
-)
+from local.langfuse.validation import Check, anything, custom, nullish, optional, string
 from local.langfuse.wire import from_json, json_reply, parsed_if_json, to_json
 
 _EXPERIMENT_GROUPS = ("core", "metadata", "scores")
 _ITEM_GROUPS = ("core", "dataset", "io", "metadata", "itemMetadata", "experimentMetadata", "scores")
+# Times are written in microseconds: a page never ends within one.
+_CURSOR: dict[str, Check] = dict.fromkeys(("lastTime", "lastTraceId", "lastId", "lastExperimentId"), string())
 _WINDOW: dict[str, Check] = {
     "limit": whole_number(50, 1, 100),
     "scoreLimit": whole_number(50, 1, 50),
-    "cursor": optional(string()),
+    "cursor": optional(cursor_of(versioned(_CURSOR))),
     "fromStartTime": iso_time,
     "toStartTime": optional(iso_time),
     "filter": optional(string()),
@@ -56,7 +48,6 @@ def add_routes(routes: Routes) -> None:
     routes.add("GET", "/api/public/experiments", _list)
     routes.add("GET", "/api/public/experiment-items", _list_items)
     routes.add("POST", "/api/public/dataset-run-items", _post_run_item)
-    routes.add("GET", "/api/public/dataset-run-items", _no_run_items)
 
 
 def experiment_id(project_id: str, dataset_id: str, run_name: str) -> str:
@@ -83,17 +74,15 @@ def _tests(query: dict[str, Any], columns: dict[str, str]) -> Callable[[sqlite3.
     return lambda row: all(filters.holds(condition, row[columns[condition["column"]]]) for condition in conditions)
 
 
-def _cursor(query: dict[str, Any]) -> tuple[int, str] | None:
-    if query["cursor"] is None:
+def _after(query: dict[str, Any]) -> tuple[int, str] | None:
+    """Time and id of the last row of the page before; None: this is the first page."""
+    cursor = query["cursor"]
+    if cursor is None:
         return None
-    try:
-        position = decode_cursor(query["cursor"])
-    except ValueError as error:
-        raise invalid_request("Invalid cursor format") from error
-    time_us, last_id = position.get("lastUs"), position.get("lastId")
-    if position.get("v") != 1 or not isinstance(time_us, int) or abs(time_us) >= 2**63 or not isinstance(last_id, str):
+    text = cursor["lastTime"]
+    if not (text.isascii() and text.isdigit() and len(text) < 19):  # noqa: PLR2004 - what SQLite's integers hold
         raise invalid_request("Invalid cursor format")
-    return time_us, last_id
+    return int(text), cursor["lastId"]
 
 
 def _reply(query: dict[str, Any], rows: Sequence[tuple[int, str, Callable[[], dict[str, Any]]]]) -> Response:
@@ -102,7 +91,9 @@ def _reply(query: dict[str, Any], rows: Sequence[tuple[int, str, Callable[[], di
     meta = {}
     if len(rows) > limit:
         time_us, last_id, _ = rows[limit - 1]
-        meta["cursor"] = encode_cursor({"v": 1, "lastUs": time_us, "lastId": last_id})
+        meta["cursor"] = encode_cursor(
+            {"v": 1, "lastTime": str(time_us), "lastTraceId": "", "lastId": last_id, "lastExperimentId": ""}
+        )
     return json_reply({"data": [show() for _, _, show in rows[:limit]], "meta": meta})
 
 
@@ -138,7 +129,7 @@ def summaries(call: Call, where: Where) -> list[sqlite3.Row]:
 def _list(call: Call) -> Response:
     checks = _WINDOW | dict.fromkeys(_COLUMNS, optional(comma_list))
     query = call.query(checks | {"fields": groups(_EXPERIMENT_GROUPS, ("core",))})
-    after = _cursor(query)
+    after = _after(query)
     passes = _tests(query, _COLUMNS)
     rows: list[tuple[int, str, Callable[[], dict[str, Any]]]] = [
         (row["last_us"], row["experiment_id"], lambda row=row: _shown(call, row, query))  # type: ignore[misc]
@@ -148,22 +139,51 @@ def _list(call: Call) -> Response:
     return _reply(query, rows)
 
 
+def _described(call: Call, experiment_id: str) -> tuple[str | None, str | None]:
+    """Description and metadata of the experiment.
+
+    The server takes those of any span with the id, in an order that is its table's. Here it is always the worst one: a
+    single span of an item's own work that lacks them leaves the experiment without. What runs beside the work, as the
+    SDK's evaluators do, came after it in every recording.
+    """
+    where = Where()
+    where.equal("experiment_id", experiment_id)
+    spans = {(row["trace_id"], row["id"]): row for row in call.store.select("observations", where, "start_us, id")}
+    said: list[set[str | None]] = [set(), set()]
+    for row in spans.values():
+        for found, name in zip(said, ("description", "metadata"), strict=True):
+            value = _attribute(row, name) or None
+            if value is not None or _is_work(row, spans):
+                found.add(value)
+    description, metadata = (None if None in found else min(filter(None, found), default=None) for found in said)
+    return description, metadata
+
+
+def _is_work(row: sqlite3.Row, spans: dict[tuple[str, str], sqlite3.Row]) -> bool:
+    """At or below the root of an item, or below a span that is not known."""
+    current: sqlite3.Row | None = row
+    for _ in range(len(spans)):
+        if current is None or current["id"] == current["experiment_root_id"]:
+            return True
+        if current["parent_id"] is None:
+            return False
+        current = spans.get((current["trace_id"], current["parent_id"]))
+    return True
+
+
 def _shown(call: Call, row: sqlite3.Row, query: dict[str, Any]) -> dict[str, Any]:
-    described = call.store.row(
-        "SELECT * FROM observations WHERE experiment_id = ? ORDER BY id = experiment_root_id DESC, start_us LIMIT 1",
-        row["experiment_id"],
-    )
+    description, metadata = _described(call, row["experiment_id"])
     shown: dict[str, Any] = {
         "id": row["experiment_id"],
         "name": row["experiment_name"] or "",
-        "description": None if described is None else _attribute(described, "description"),
+        "description": description,
         "startTime": iso(row["first_us"]),
         "endTime": iso(row["last_us"]),
         "itemCount": row["items"],
         "datasetId": row["experiment_dataset_id"],
     }
     if "metadata" in query["fields"]:
-        shown["metadata"] = {} if described is None else _flat(_attribute(described, "metadata"))
+        shown["metadata"] = _flat(metadata)
     if "scores" in query["fields"]:
         shown["scores"] = scores_read.of_experiment(call, row["experiment_id"], query["scoreLimit"])
     return shown
@@ -175,7 +195,7 @@ def _shown(call: Call, row: sqlite3.Row, query: dict[str, Any]) -> dict[str, Any
 def _list_items(call: Call) -> Response:
     checks = _WINDOW | dict.fromkeys(_ITEM_COLUMNS, optional(comma_list))
     query = call.query(checks | {"fields": groups(_ITEM_GROUPS, ("core", "dataset"))})
-    after = _cursor(query)
+    after = _after(query)
     passes = _tests(query, _ITEM_COLUMNS)
     where = _conditions(call, query, _ITEM_COLUMNS)
     where.add("id = experiment_root_id")
@@ -267,7 +287,3 @@ def _post_run_item(call: Call) -> Response:
         "observationId": body["observationId"],
     }
     return json_reply(run_item | {"createdAt": written, "updatedAt": written})
-
-
-def _no_run_items(_call: Call) -> Response:
-    raise not_in_events_only()

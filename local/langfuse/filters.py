@@ -13,10 +13,10 @@ from local.langfuse.validation import (
     anything,
     array,
     fields,
+    no_discriminator,
     number,
     one_of,
     optional,
-    parse,
     string,
     wrong_type,
 )
@@ -68,6 +68,9 @@ _CONDITION: dict[str, Check] = {
 def condition(value: Any, path: Path, issues: list[Issue]) -> dict[str, Any]:
     """A check for one condition: `type`, `column`, `operator`, `value`, `key`; times as numbers."""
     before = len(issues)
+    if isinstance(value, dict) and value.get("type") not in tuple(_OPERATORS):
+        issues.append(no_discriminator("type", (*path, "type")))
+        return {}
     checked: dict[str, Any] = fields(_CONDITION)(value, path, issues)
     if len(issues) == before:
         one_of(*_OPERATORS[checked["type"]])(checked["operator"], (*path, "operator"), issues)
@@ -103,7 +106,10 @@ def read_filter(text: str, columns: frozenset[str]) -> list[dict[str, Any]]:
         sent = read_json(text.encode("utf-8", "replace"))
     except ApiError as error:
         raise invalid_request("Invalid JSON in filter parameter") from error
-    conditions: list[dict[str, Any]] = parse(array(condition), sent)
+    issues: list[Issue] = []
+    conditions: list[dict[str, Any]] = array(condition)(sent, ("filter",), issues)
+    if issues:
+        raise invalid_data(issues)
     for one in conditions:
         if one["column"] not in columns:
             raise invalid_request(f"Column {one['column']} does not match a UI / CH table mapping.")

@@ -14,21 +14,10 @@ from local.langfuse.call import Call
 from local.langfuse.clock import iso, new_id
 from local.langfuse.paging import page_reply
 from local.langfuse.problems import invalid_data, not_found
+from local.langfuse.query_values import PAGING
 from local.langfuse.routing import Routes
 from local.langfuse.store import Store, Where
-from local.langfuse.validation import (
-    PAGING,
-    Check,
-    Issue,
-    Path,
-    array,
-    boolean,
-    custom,
-    nullish,
-    one_of,
-    record,
-    string,
-)
+from local.langfuse.validation import Check, Issue, Path, array, boolean, custom, nullish, one_of, record, string
 from local.langfuse.wire import from_json, json_reply, to_json
 
 ADAPTERS = ("anthropic", "openai", "azure", "bedrock", "google-vertex-ai", "google-ai-studio")

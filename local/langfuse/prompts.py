@@ -10,37 +10,22 @@ from local.langfuse.call import Call
 from local.langfuse.clock import iso
 from local.langfuse.paging import meta
 from local.langfuse.problems import invalid_data, invalid_request, not_found
+from local.langfuse.prompt_bodies import check_names, prompt_body
+from local.langfuse.query_values import iso_time, whole_number
 from local.langfuse.routing import Routes
 from local.langfuse.store import Store, Where
 from local.langfuse.validation import (
-    MISSING,
     Check,
-    Issue,
-    Path,
-    anything,
     array,
     custom,
-    fields,
-    iso_time,
-    nullish,
     optional,
+    parse,
     string,
-    whole_number,
-    wrong_type,
 )
 from local.langfuse.wire import bare_reply, from_json, json_reply, to_json
 
 LATEST = "latest"
 _PROMPTS = "/api/public/v2/prompts"
-_MESSAGE: dict[str, Check] = {"role": string(), "content": string()}
-_PLACEHOLDER: dict[str, Check] = {"name": string(1)}
-_BODY: dict[str, Check] = {
-    "name": string(1),
-    "config": anything,
-    "labels": nullish(array(string(1))),
-    "tags": nullish(array(string())),
-    "commitMessage": nullish(string(0, 500)),
-}
 
 
 def add_routes(routes: Routes) -> None:
@@ -55,45 +40,20 @@ def _versions(store: Store, name: str) -> list[sqlite3.Row]:
     return list(store.rows("SELECT * FROM prompts WHERE name = ? ORDER BY version", name))
 
 
-def _message(value: Any, path: Path, issues: list[Issue]) -> dict[str, Any]:
-    if isinstance(value, dict) and value.get("type") == "placeholder":
-        checked: dict[str, Any] = fields(_PLACEHOLDER)(value, path, issues)
-        return {"name": checked["name"], "type": "placeholder"}
-    message: dict[str, Any] = fields(_MESSAGE)(value, path, issues)
-    return message
-
-
-def _content(call: Call) -> tuple[str, Any]:
-    """Type and text or messages of the body.
-
-    Raises:
-        ApiError: 400, neither a text nor a chat prompt.
-    """
-    sent = call.json()
-    issues: list[Issue] = []
-    if not isinstance(sent, dict):
-        raise invalid_data([wrong_type("object", sent, ())])
-    prompt_type, prompt = sent.get("type"), sent.get("prompt", MISSING)
-    if prompt_type == "chat":
-        messages = array(_message)(prompt, ("prompt",), issues)
-        if issues:
-            raise invalid_data(issues)
-        return "chat", messages
-    if prompt_type in (None, "text") and isinstance(prompt, str):
-        return "text", prompt
-    raise invalid_data([{"code": "invalid_union", "errors": [], "path": [], "message": "Invalid input"}])
-
-
 def _create(call: Call) -> Response:
-    prompt_type, prompt = _content(call)
-    body = call.body(_BODY)
+    body = parse(prompt_body, call.json())
+    prompt_type, prompt = body["type"], body["prompt"]
+    if prompt_type == "chat":
+        check_names(prompt)
     store = call.store
     now = call.now_us()
     with store.together():
         before = _versions(store, body["name"])
         if before and before[-1]["type"] != prompt_type:
-            raise invalid_request("Previous versions have different prompt type. Create a new prompt with a new name.")
-        labels = list(dict.fromkeys([*(body["labels"] or []), LATEST]))
+            raise invalid_request(
+                "Previous versions have different prompt type. Create a new prompt with a different name."
+            )
+        labels = list(dict.fromkeys([*body["labels"], LATEST]))
         losers = _take_away(store, before, labels, now)
         if body["tags"] is None:
             tags = before[-1]["tags"] if before else "[]"
@@ -163,16 +123,20 @@ def _shown(call: Call, row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-_WHICH: dict[str, Check] = {"version": optional(whole_number(0, 1)), "label": optional(string())}
+_WHICH: dict[str, Check] = {"version": whole_number(None), "label": optional(string())}
+
+
+def _check_which(query: dict[str, Any]) -> None:
+    if query["version"] and query["label"]:
+        raise invalid_request("Cannot specify both version and label")
 
 
 def _get(call: Call) -> Response:
     query = call.query(_WHICH)
     name, version, label = call.params["name"], query["version"], query["label"]
-    if version is not None and label is not None:
-        raise invalid_request("Cannot specify both version and label")
+    _check_which(query)
     versions = _versions(call.store, name)
-    if version is not None:
+    if version:
         found = [row for row in versions if row["version"] == version]
         missing = f"version {version}"
     else:
@@ -186,7 +150,7 @@ def _get(call: Call) -> Response:
 
 
 def _set_labels(call: Call) -> Response:
-    body = call.body({"newLabels": array(string(1))})
+    body = call.body({"newLabels": array(string())})
     labels: list[str] = body["newLabels"]
     if LATEST in labels:
         raise invalid_data([custom("Label 'latest' is always assigned to the latest prompt version", ("newLabels",))])
@@ -210,14 +174,15 @@ def _set_labels(call: Call) -> Response:
 
 def _delete(call: Call) -> Response:
     query = call.query(_WHICH)
+    _check_which(query)
     name = call.params["name"]
     store = call.store
     with store.together():
         doomed = [
             row
             for row in _versions(store, name)
-            if query["version"] in (None, row["version"])
-            and (query["label"] is None or query["label"] in from_json(row["labels"]))
+            if query["version"] in (None, 0, row["version"])
+            and (not query["label"] or query["label"] in from_json(row["labels"]))
         ]
         if not doomed:
             raise not_found("Prompt not found")

@@ -9,10 +9,11 @@ from local.langfuse.call import Call
 from local.langfuse.clock import iso, new_id
 from local.langfuse.paging import page_reply
 from local.langfuse.problems import invalid_request, not_found
+from local.langfuse.query_values import PAGING
 from local.langfuse.routing import Routes
 from local.langfuse.score_configs import find as find_config
 from local.langfuse.store import Where
-from local.langfuse.validation import PAGING, Check, array, nullish, one_of, optional, string
+from local.langfuse.validation import Check, array, nullish, one_of, optional, string
 from local.langfuse.wire import from_json, json_reply, to_json
 
 _QUEUES = "/api/public/annotation-queues"
@@ -181,7 +182,7 @@ _USER: dict[str, Check] = {"userId": string()}
 def _assign(call: Call) -> Response:
     user_id = call.body(_USER, strict=True)["userId"]
     queue = _queue(call)
-    if user_id != call.settings.user_id:
+    if not call.settings.is_member(user_id):
         raise not_found("User not found or not authorized for this project")
     call.store.run("INSERT OR IGNORE INTO assignments VALUES (?, ?)", queue["id"], user_id)
     return json_reply({"userId": user_id, "projectId": call.settings.project_id, "queueId": queue["id"]})

@@ -9,10 +9,11 @@ from local.langfuse.call import Call
 from local.langfuse.clock import iso, new_id
 from local.langfuse.paging import page_reply
 from local.langfuse.problems import invalid_data, invalid_request, not_found
+from local.langfuse.query_values import PAGING
 from local.langfuse.routing import Routes
 from local.langfuse.store import Store, Where
 from local.langfuse.validation import (
-    PAGING,
+    MISSING,
     Check,
     Issue,
     Path,
@@ -20,6 +21,7 @@ from local.langfuse.validation import (
     boolean,
     custom,
     fields,
+    invalid_union,
     no_discriminator,
     nullish,
     number,
@@ -32,6 +34,15 @@ from local.langfuse.wire import from_json, json_reply, plain_number, to_json
 DATA_TYPES = ("NUMERIC", "CATEGORICAL", "BOOLEAN", "TEXT")
 _RANGE = "Maximum value must be greater than Minimum value"
 _BOOLEAN = [{"label": "True", "value": 1}, {"label": "False", "value": 0}]
+# The body is any JSON first, and a list of categories only after that.
+_NO_CATEGORIES = invalid_union(
+    [
+        [wrong_type("array", MISSING, ())],
+        [wrong_type("record", MISSING, ())],
+        [invalid_union([[wrong_type(kind, MISSING, ())] for kind in ("string", "number", "boolean")])],
+    ],
+    ("categories",),
+)
 _length = string(1, 35)
 _letters = pattern(r"[\w .()-]+", "/^[\\p{L}\\p{N}_ .()-]+$/u", "Name contains invalid characters")
 
@@ -74,7 +85,7 @@ def _create(call: Call) -> Response:
     issues: list[Issue] = []
     if data_type == "CATEGORICAL":
         if categories is None:
-            issues.append({"code": "invalid_union", "errors": [], "path": ["categories"], "message": "Invalid input"})
+            issues.append(_NO_CATEGORIES)
         issues += _duplicates(categories or [])
     elif categories is not None:
         issues.append(wrong_type("undefined", categories, ("categories",)))

@@ -8,25 +8,12 @@ from starlette.responses import Response
 
 from local.langfuse.call import Call
 from local.langfuse.clock import iso
-from local.langfuse.paging import decode_cursor, encode_cursor
+from local.langfuse.paging import cursor_of, encode_cursor, versioned
 from local.langfuse.problems import invalid_data
+from local.langfuse.query_values import comma_list, date, filled, groups, whole_number
 from local.langfuse.routing import Routes
 from local.langfuse.store import Where
-from local.langfuse.validation import (
-    Check,
-    Issue,
-    Path,
-    comma_list,
-    custom,
-    date,
-    groups,
-    no_discriminator,
-    number,
-    optional,
-    string,
-    whole_number,
-    wrong_type,
-)
+from local.langfuse.validation import Check, Issue, Path, custom, number, optional, string
 from local.langfuse.wire import from_json, json_reply, plain_number
 
 _NEWEST_FIRST = "timestamp_us DESC, id DESC"
@@ -74,18 +61,25 @@ def _decimal(value: Any, path: Path, issues: list[Issue]) -> float:
     return parsed
 
 
+def _timestamp(value: Any, path: Path, issues: list[Issue]) -> int | None:
+    """Microseconds: a time as people write it, or a number of ours, which also has what is below a millisecond."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+        return value
+    return date(value, path, issues)
+
+
 _QUERY: dict[str, Check] = {
     **dict.fromkeys(_COLUMNS, optional(comma_list)),
     "source": optional(_choices("source", _SOURCES)),
     "dataType": optional(_choices("dataType", _DATA_TYPES)),
     "limit": whole_number(50, 1, 100),
-    "cursor": optional(string()),
+    "cursor": optional(cursor_of(versioned({"lastTimestamp": _timestamp, "lastId": string()}))),
     "fields": groups(("core", "details", "subject", "annotation"), ("core",)),
     "value": optional(string()),
-    "valueMin": optional(_decimal),
-    "valueMax": optional(_decimal),
-    "fromTimestamp": optional(date),
-    "toTimestamp": optional(date),
+    "valueMin": filled(_decimal),
+    "valueMax": filled(_decimal),
+    "fromTimestamp": filled(date),
+    "toTimestamp": filled(date),
 }
 
 
@@ -98,7 +92,7 @@ def _list(call: Call) -> Response:
     where.between("timestamp_us", query["fromTimestamp"], query["toTimestamp"])
     _add_values(where, query)
     if query["cursor"] is not None:
-        where.add("(timestamp_us, id) < (?, ?)", *_position(query["cursor"]))
+        where.add("(timestamp_us, id) < (?, ?)", query["cursor"]["lastTimestamp"], query["cursor"]["lastId"])
     limit = query["limit"]
     rows = list(call.store.select("scores", where, _NEWEST_FIRST, limit + 1))
     meta: dict[str, Any] = {"limit": limit}
@@ -157,19 +151,6 @@ def _add_values(where: Where, query: dict[str, Any]) -> None:
             if issues:
                 raise invalid_data([custom("value must be a finite number for dataType=NUMERIC", ("value",))])
             where.among("number", wanted)
-
-
-def _position(cursor: str) -> tuple[int, str]:
-    try:
-        position = decode_cursor(cursor)
-    except ValueError:
-        position = {}
-    if position.get("v") != 1:
-        raise invalid_data([no_discriminator("v", ("cursor", "v"))])
-    timestamp_us, score_id = position.get("lastTimestamp"), position.get("lastId")
-    if not isinstance(timestamp_us, int) or abs(timestamp_us) >= 2**63 or not isinstance(score_id, str):
-        raise invalid_data([wrong_type("string", score_id, ("cursor", "lastId"))])
-    return timestamp_us, score_id
 
 
 def shown(call: Call, row: sqlite3.Row, wanted: frozenset[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ class Settings:
     """`deletion_delay_s`: how long a deleted score stays readable (a real 4.16.0 still showed it after 60 s).
 
     `evaluation_delay_s`: how long after it was stored an observation is judged by evaluation rules.
+    `members`: users of the organisation besides `user_id`; nobody else may be named as the author of a comment.
     """
 
     database: str = ":memory:"
@@ -18,9 +19,13 @@ class Settings:
     public_key: str = "pk-lf-local"
     secret_key: str = "sk-lf-local"  # noqa: S105 - the key of a server on the loopback, printed in the README
     user_id: str = "rec-user"
+    members: tuple[str, ...] = ()
     server_version: str = "4.16.0"
     deletion_delay_s: float = 60.0
     evaluation_delay_s: float = 1.0
+
+    def is_member(self, user_id: str) -> bool:
+        return user_id == self.user_id or user_id in self.members
 
     @property
     def takes_score_arrays(self) -> bool:

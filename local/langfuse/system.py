@@ -2,18 +2,20 @@
 
 import json
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
 from local.langfuse import scores
+from local.langfuse.auth import DENIED
 from local.langfuse.call import Call
 from local.langfuse.clock import parse_time
 from local.langfuse.problems import ApiError, forbidden, not_in_events_only
 from local.langfuse.routing import Routes
 from local.langfuse.score_bodies import score_body
-from local.langfuse.validation import Issue
-from local.langfuse.wire import json_reply
+from local.langfuse.validation import Issue, anything, array, fields
+from local.langfuse.wire import bare_reply, json_reply
 
 _CLOSED = (
     "GET /traces",
@@ -27,6 +29,7 @@ _CLOSED = (
     "GET /v2/scores",
     "GET /v2/scores/{scoreId}",
     "GET /metrics",
+    "GET /dataset-run-items",
     "GET /metrics/daily",
     "GET /datasets/{datasetName}/runs",
     "GET /datasets/{datasetName}/runs/{runName}",
@@ -38,6 +41,7 @@ _CLOSED = (
     "PATCH /generations",
     "POST /events",
 )
+_NOT_OF_PROJECTS = "Invalid API key. Organization-scoped API key required for this operation."
 _ACCEPTED = ("score-create", "sdk-log")
 _REFUSED = (
     'Event type "{type}" is not accepted by /api/public/ingestion when LANGFUSE_MIGRATION_V4_WRITE_MODE is '
@@ -48,10 +52,63 @@ _REFUSED = (
 )
 
 
+# A key of a project is the wrong kind there.
+_OF_ORGANIZATIONS = (
+    "POST /projects",
+    "PUT /projects/{projectId}",
+    "DELETE /projects/{projectId}",
+    "GET /projects/{projectId}/apiKeys",
+    "POST /projects/{projectId}/apiKeys",
+    "DELETE /projects/{projectId}/apiKeys/{apiKeyId}",
+)
+# Answered whatever the method is, and without a key.
+_PROBES = ("/api/public/health", "/api/public/ready")
+_METRICS = "/api/public/otel/v1/metrics"
+_PROMPTS = "/api/public/v2/prompts"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How a route words that a key is missing, wrong or not enough."""
+
+    denied: str = DENIED
+    names_class: bool = False
+    only_error: bool = False
+
+    def shaped(self, status: int, body: dict[str, Any]) -> dict[str, Any]:
+        if self.only_error:
+            return {"error": body["message"]}
+        names = {401: "UnauthorizedError", 403: "ForbiddenError"}
+        return body | ({"error": names[status]} if self.names_class and status in names else {})
+
+
+def words_of_refusal(method: str, route: str) -> Refusal:
+    if route == _METRICS:
+        denied = "Access denied: OTEL ingestion requires project-scoped API keys with BasicAuth"
+        return Refusal(denied, only_error=True)
+    if route == "/api/public/ingestion":
+        return Refusal(names_class=True)
+    if route.startswith(_PROMPTS) and method != "PATCH":
+        return Refusal(f"Access denied - need to use basic auth with secret key to {method} prompts", names_class=True)
+    if route == "/api/public/projects":
+        return Refusal("Invalid API key. Are you using an organization key?" if method == "GET" else _NOT_OF_PROJECTS)
+    return Refusal()
+
+
+def needs_no_key(method: str, route: str) -> bool:
+    """Probes; and what is closed is closed to everybody: that is looked at before the key."""
+    return route in _PROBES or f"{method} {route.removeprefix('/api/public')}" in _CLOSED
+
+
 def add_routes(routes: Routes) -> None:
-    routes.add("GET", "/api/public/health", _health)
+    for path in _PROBES:
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+            routes.add(method, path, _health)
+    routes.add("POST", _METRICS, _take_metrics)
     routes.add("GET", "/api/public/projects", _projects)
-    routes.add("POST", "/api/public/projects", _create_project)
+    for entry in _OF_ORGANIZATIONS:
+        method, path = entry.split()
+        routes.add(method, f"/api/public{path}", _refuse_project_key)
     routes.add("POST", "/api/public/ingestion", _ingest)
     for entry in _CLOSED:
         method, path = entry.split()
@@ -69,8 +126,15 @@ def _projects(call: Call) -> Response:
     return json_reply({"data": [project]})
 
 
-def _create_project(_call: Call) -> Response:
-    raise forbidden("Invalid API key. Organization-scoped API key required for this operation.")
+def _refuse_project_key(_call: Call) -> Response:
+    raise forbidden(_NOT_OF_PROJECTS)
+
+
+def _take_metrics(call: Call) -> Response:
+    """Accepted and thrown away, as there. The answer is in the encoding of the request."""
+    if "application/x-protobuf" in call.headers.get("content-type", ""):
+        return bare_reply(200, headers={"content-type": "application/x-protobuf"})
+    return json_reply({})
 
 
 def _closed(_call: Call) -> Response:
@@ -79,10 +143,10 @@ def _closed(_call: Call) -> Response:
 
 def _ingest(call: Call) -> Response:
     body = call.json()
-    batch = body.get("batch") if isinstance(body, dict) else None
-    if not isinstance(batch, list):
-        said = "Invalid input: expected array, received undefined"
-        raise ApiError(400, {"message": "Invalid request data", "errors": [said]})
+    issues: list[Issue] = []
+    batch = fields({"batch": array(anything)})(body, (), issues).get("batch")
+    if issues:
+        raise ApiError(400, {"message": "Invalid request data", "errors": [issue["message"] for issue in issues]})
     successes: list[dict[str, Any]] = []
     malformed: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
@@ -102,7 +166,9 @@ def _ingest(call: Call) -> Response:
 
 def _identity(event: Any) -> tuple[str, str]:
     about = event if isinstance(event, dict) else {}
-    return str(about.get("id") or "unknown"), str(about.get("type") or "")
+    named = (about.get("id"), about.get("type"))
+    event_id, event_type = (one if isinstance(one, str) and one else "unknown" for one in named)
+    return event_id, event_type
 
 
 def _take(call: Call, event: dict[str, Any]) -> list[Issue]:

@@ -58,16 +58,15 @@ def _export(call: Call) -> Response:
 
 def _spans(call: Call) -> list[otlp.Span]:
     body = call.raw_body
-    encoding = call.headers.get("content-encoding", "identity").strip().lower()
-    if encoding == "gzip":
+    if "gzip" in call.headers.get("content-encoding", ""):
         try:
             body = inflate(body)
         except ValueError as error:
             raise otlp.refused("Failed to decompress request body") from error
-    content_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type == "application/x-protobuf":
+    content_type = call.headers.get("content-type", "").lower()
+    if "application/x-protobuf" in content_type:
         return otlp.from_protobuf(body)
-    if content_type != "application/json":
+    if "application/json" not in content_type:
         raise otlp.refused("Invalid content type")
     try:
         return otlp.from_json(read_json(body) if body else {})

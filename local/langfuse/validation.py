@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from local.langfuse.clock import parse_time
 from local.langfuse.problems import invalid_data
 
 type Path = tuple[str | int, ...]
 type Issue = dict[str, Any]
 type Check = Callable[[Any, Path, list[Issue]], Any]
+
+
+# After these a form of a union counts as another type of thing; after the others as this thing, badly filled in.
+_OF_TYPE = ("invalid_type", "invalid_value", "invalid_union", "unrecognized_keys")
 
 
 class Missing(enum.Enum):
@@ -70,6 +73,12 @@ def too_big(origin: str, maximum: float, path: Path) -> Issue:
     return issue | {"message": f"Too big: expected {origin} to {verb} <={maximum}{units}"}
 
 
+def invalid_union(errors: Sequence[Sequence[Issue]], path: Path = ()) -> Issue:
+    """What every form of a union says, each with paths below the union's own."""
+    issue: Issue = {"code": "invalid_union", "errors": [list(form) for form in errors], "path": list(path)}
+    return issue | {"message": "Invalid input"}
+
+
 def no_discriminator(discriminator: str, path: Path) -> Issue:
     return {
         "code": "invalid_union",
@@ -100,6 +109,39 @@ def parse(check: Check, value: Any) -> Any:
     return checked
 
 
+def literal(wanted: str) -> Check:
+    """The one text that is allowed."""
+
+    def check(value: Any, path: Path, issues: list[Issue]) -> Any:
+        if value != wanted:
+            issue: Issue = {"code": "invalid_value", "values": [wanted], "path": list(path)}
+            issues.append(issue | {"message": f'Invalid input: expected "{wanted}"'})
+        return value
+
+    return check
+
+
+def union(*forms: Check) -> Check:
+    """The first form that fits. Where one form alone fails by a rule and not by its type, that rule is what is said."""
+
+    def check(value: Any, path: Path, issues: list[Issue]) -> Any:
+        said: list[list[Issue]] = []
+        for form in forms:
+            found: list[Issue] = []
+            checked = form(value, (), found)
+            if not found:
+                return checked
+            said.append(found)
+        nearly = [found for found in said if not any(issue["code"] in _OF_TYPE for issue in found)]
+        if len(nearly) == 1:
+            issues += [issue | {"path": [*path, *issue["path"]]} for issue in nearly[0]]
+        else:
+            issues.append(invalid_union(said, path))
+        return value
+
+    return check
+
+
 def anything(value: Any, _path: Path, _issues: list[Issue]) -> Any:
     return None if value is MISSING else value
 
@@ -108,13 +150,23 @@ def string(minimum: int = 0, maximum: int | None = None, short_message: str | No
     def check(value: Any, path: Path, issues: list[Issue]) -> Any:
         if not isinstance(value, str):
             issues.append(wrong_type("string", value, path))
-        elif len(value) < minimum:
+        elif _length(value) < minimum:
             issues.append(too_small("string", minimum, path, short_message))
-        elif maximum is not None and len(value) > maximum:
+        elif maximum is not None and _length(value) > maximum:
             issues.append(too_big("string", maximum, path))
         return value
 
     return check
+
+
+def _length(text: str) -> int:
+    """As JavaScript counts: a character outside the basic plane is two."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def trimmed(inner: Check) -> Check:
+    """White space at both ends goes before anything is looked at."""
+    return lambda value, path, issues: inner(value.strip() if isinstance(value, str) else value, path, issues)
 
 
 def number(value: Any, path: Path, issues: list[Issue]) -> Any:
@@ -193,77 +245,6 @@ def fields(checks: Mapping[str, Check], *, strict: bool = False) -> Check:
     return check
 
 
-# --- query strings: every value is text, or a list of texts when the key is repeated ------------------------------
-
-
-def whole_number(default: int, low: int, high: int | None = None) -> Check:
-    def check(value: Any, path: Path, issues: list[Issue]) -> int:
-        if value is MISSING:
-            return default
-        text = value if isinstance(value, str) else "NaN"
-        try:
-            parsed = float(text) if text.strip() else 0.0
-        except ValueError:
-            parsed = math.nan
-        if not math.isfinite(parsed) or not parsed.is_integer() or "_" in text:
-            received: Issue = {"expected": "number", "code": "invalid_type", "received": "NaN", "path": list(path)}
-            issues.append(received | {"message": "Invalid input: expected number, received NaN"})
-            return default
-        if parsed < low:
-            issues.append(too_small("number", low, path))
-        elif high is not None and parsed > high:
-            issues.append(too_big("number", high, path))
-        return int(parsed)
-
-    return check
-
-
-def iso_time(value: Any, path: Path, issues: list[Issue]) -> int | None:
-    """Microseconds since the epoch."""
-    if not isinstance(value, str):
-        issues.append(wrong_type("string", value, path))
-        return None
-    try:
-        return parse_time(value)
-    except ValueError:
-        issue: Issue = {"origin": "string", "code": "invalid_format", "format": "datetime", "path": list(path)}
-        issues.append(issue | {"message": "Invalid ISO datetime"})
-        return None
-
-
-def date(value: Any, path: Path, issues: list[Issue]) -> int | None:
-    """Microseconds since the epoch, of whatever JavaScript's Date would take of the ISO family."""
-    try:
-        return parse_time(value if isinstance(value, str) else "", loose=True)
-    except ValueError:
-        issue: Issue = {"expected": "date", "code": "invalid_type", "received": "Invalid Date", "path": list(path)}
-        issues.append(issue | {"message": "Invalid input: expected date, received Date"})
-        return None
-
-
-def comma_list(value: Any, path: Path, issues: list[Issue]) -> list[str]:
-    """`a,b` as a list; empty entries are dropped."""
-    if not isinstance(value, str):
-        issues.append(wrong_type("string", value, path))
-        return []
-    return [entry.strip() for entry in value.split(",") if entry.strip()]
-
-
-def groups(allowed: Sequence[str], default: Sequence[str]) -> Check:
-    """Field groups; an unknown one is an issue."""
-    choose = one_of(*allowed)
-
-    def check(value: Any, path: Path, issues: list[Issue]) -> frozenset[str]:
-        if value is MISSING:
-            return frozenset(default)
-        names = comma_list(value, path, issues)
-        for index, name in enumerate(names):
-            choose(name, (*path, index), issues)
-        return frozenset(names)
-
-    return check
-
-
 def pattern(expression: str, shown: str, message: str) -> Check:
     """Text that matches; `shown` is the expression as the server would print it."""
     compiled = re.compile(expression)
@@ -275,6 +256,3 @@ def pattern(expression: str, shown: str, message: str) -> Check:
         return value
 
     return check
-
-
-PAGING: dict[str, Check] = {"page": whole_number(1, 1), "limit": whole_number(50, 1, 100)}

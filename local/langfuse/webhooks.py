@@ -23,6 +23,7 @@ from starlette.responses import Response
 
 from local.langfuse.clock import iso
 from local.langfuse.problems import invalid_request, method_not_allowed, not_found
+from local.langfuse.query_values import iso_time
 from local.langfuse.settings import Settings
 from local.langfuse.store import Store
 from local.langfuse.validation import (
@@ -33,7 +34,6 @@ from local.langfuse.validation import (
     array,
     custom,
     fields,
-    iso_time,
     nullish,
     one_of,
     parse,

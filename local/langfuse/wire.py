@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import zlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,6 +17,7 @@ SCORES_BODY_LIMIT = MIB
 OTLP_BODY_LIMIT = 64 * MIB
 # What is read of a body that is too long, so that the sender hears the refusal instead of a reset connection.
 _DRAIN_LIMIT = 32 * MIB
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 async def read_body(chunks: AsyncIterator[bytes], limit: int) -> bytes:
@@ -55,9 +57,9 @@ def inflate(body: bytes, limit: int = 4 * OTLP_BODY_LIMIT) -> bytes:
 
 
 def _number(text: str) -> float | None:
-    # 1e999 is infinite in JavaScript, which writes it as null.
+    # 1e999 is infinite in JavaScript, which writes it as null; and 1.0 is 1 there.
     value = float(text)
-    return value if math.isfinite(value) else None
+    return plain_number(value) if math.isfinite(value) else None
 
 
 def _refuse(text: str) -> None:
@@ -96,6 +98,17 @@ def parsed_if_json(value: Any) -> Any:
         return json.loads(value, parse_float=_number, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return value
+
+
+def without_controls(value: Any) -> Any:
+    """Texts without what PostgreSQL cannot keep or nobody can see: C0 and C1 but for tab and line ends."""
+    if isinstance(value, str):
+        return _CONTROLS.sub("", value)
+    if isinstance(value, list):
+        return [without_controls(entry) for entry in value]
+    if isinstance(value, dict):
+        return {without_controls(key): without_controls(entry) for key, entry in value.items()}
+    return value
 
 
 def plain_number(value: float) -> float:

@@ -84,7 +84,7 @@ def test_it_sees_question_answer_and_tools_and_leaves_a_person_s_traces(http: ht
     assert given["correct"]["queueId"] == queue
     assert given["correct"]["configId"]
     assert (given["output"]["dataType"], given["output"]["configId"]) == ("CORRECTION", None)
-    assert [(said["content"], said["authorUserId"]) for said in comments(http, trace)] == [(JUDGEMENT.comment, NAME)]
+    assert [(said["content"], said["authorUserId"]) for said in comments(http, trace)] == [(JUDGEMENT.comment, None)]
     assert scores(http, other) == {}
 
 
