@@ -3,9 +3,9 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 type Role = Literal["system", "developer", "user", "assistant", "tool"]
 
@@ -60,6 +60,24 @@ class ToolSpec(BaseModel):
     function: FunctionSpec
 
 
+class JsonSchema(BaseModel):
+    """`response_format.json_schema`: what the answer's JSON must be valid for."""
+
+    name: str = "response"
+    definition: dict[str, Any] = Field(alias="schema")
+
+
+class ResponseFormat(BaseModel):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+    @model_validator(mode="after")
+    def _schema_is_given(self) -> Self:
+        if self.type == "json_schema" and self.json_schema is None:
+            raise ValueError("type json_schema needs json_schema")
+        return self
+
+
 class StreamOptions(BaseModel):
     include_usage: bool = False
 
@@ -73,6 +91,7 @@ class ChatRequest(BaseModel):
     messages: list[Message] = Field(min_length=1)
     tools: list[ToolSpec] = []
     tool_choice: str | dict[str, Any] | None = None
+    response_format: ResponseFormat | None = None
     temperature: float | None = Field(default=None, ge=0.0, le=2.0)
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
@@ -92,6 +111,14 @@ class ChatRequest(BaseModel):
     def token_limit(self) -> int | None:
         """Most tokens of the answer; None when the request sets no limit."""
         return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def response_schema(self) -> dict[str, Any] | None:
+        """The JSON schema that the answer's text must be valid for; None: any text."""
+        wanted = self.response_format
+        if wanted is None or wanted.type != "json_schema" or wanted.json_schema is None:
+            return None
+        return wanted.json_schema.definition
 
     @property
     def forced_tool(self) -> ToolSpec | None:

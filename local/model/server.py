@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from local.model import evaluator
+from local.model import evaluator, structured
 from local.model.chat import (
     BadRequestError,
     ChatRequest,
@@ -54,6 +54,8 @@ async def _stream(chunks: list[str]) -> AsyncIterator[str]:
 def _answer(request: ChatRequest) -> Reply:
     if evaluator.is_evaluation(request):
         return evaluator.answer(request)
+    if request.response_schema is not None and request.forced_tool is None:
+        return structured.answer(request)
     return judge(request) if request.forced_tool else plan(request)
 
 
@@ -66,7 +68,7 @@ class ModelApi:
     async def complete(self, http: Request) -> Response:
         try:
             request = parse_request(await _read_body(http))
-            role: CallRole = "judge" if request.forced_tool else "agent"
+            role: CallRole = "judge" if request.forced_tool or request.response_schema else "agent"
             if failure := await self._fail(role):
                 return failure
             reply = limit_reply(_answer(request), request.token_limit)
