@@ -38,6 +38,7 @@ def send_trace(
     for number, (tool, given, result) in enumerate(tools, 1):
         values = {"langfuse__observation__type": "tool", "langfuse__observation__input": given}
         values |= {"langfuse__observation__output": result} if result else {}
+        values |= {"gen_ai__operation__name": "execute_tool", "gen_ai__tool__name": tool}  # as Strands has it
         failed = {} if result else {"status": {"code": 2, "message": f"{tool} timed out"}}
         at = {"startTimeUnixNano": str(start + number * 1_000_000), "parentSpanId": root}
         span = {"spanId": secrets.token_hex(8), "name": f"execute_tool {tool}", "attributes": _attributes(**values)}

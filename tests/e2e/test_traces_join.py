@@ -1,4 +1,4 @@
-"""The project's own agent in a gate: what its container sends belongs to the gate's trial and to its experiment."""
+"""The project's own agent in a gate: what its container sends belongs to the trace of the gate's trial."""
 
 import json
 import uuid
@@ -18,7 +18,7 @@ from tests.e2e.conftest import pointed_at
 from tests.e2e.system import DATASET, System, wait_for
 
 # What one answer of the agent leaves: its own span, and below it Strands', the model's and the tool's.
-AGENTS_SPANS = {"answer_question", "invoke_agent langfuse-docs", "chat", "execute_tool searchLangfuseDocs"}
+AGENTS_SPANS = {"answer_question", "invoke_agent langfuse-docs", "chat", "searchLangfuseDocs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def test_each_arm_has_an_experiment_whose_items_are_linked_to_the_dataset(system
 
     for arm in arms:
         trials = {r.trace_id: r.key.item_id for r in gated.records if r.key.arm == arm}
-        (found,) = reader.find(f"{gated.row.gate_id} {arm}", gated.since)
+        (found,) = reader.find(f"{arm} {gated.row.gate_id}", gated.since)
         items = reader.items(found.experiment_id, gated.since)
         assert found.dataset_id == dataset_id
         assert found.item_count == len(trials)
@@ -92,15 +92,22 @@ def test_the_agents_spans_hang_below_the_trial_in_its_trace(system: System, gate
         assert [s["name"] for s in spans if s is not root and s["parentObservationId"] not in ids] == []
 
 
-def test_the_agents_spans_belong_to_the_experiment(system: System, gated: Gated) -> None:
-    in_traces = {span["id"] for spans in spans_of_traces(system, gated).values() for span in spans}
-    (found,) = LangfuseExperimentReader(system.langfuse).find(f"{gated.row.gate_id} candidate", gated.since)
+def test_one_span_a_trial_is_the_experiment_s_and_all_of_them_describe_it(system: System, gated: Gated) -> None:
+    """The server shows description and metadata of any span with the experiment's id, and counts errors of all."""
+    in_traces = {span["id"]: span for spans in spans_of_traces(system, gated).values() for span in spans}
+    (found,) = LangfuseExperimentReader(system.langfuse).find(f"candidate {gated.row.gate_id}", gated.since)
     of_experiment = [{"type": "string", "column": "experimentId", "operator": "=", "value": found.experiment_id}]
 
     in_experiment = observations(system, ("filter", json.dumps(of_experiment)))
 
-    assert {span["id"] for span in in_experiment} == in_traces
-    assert {span["name"] for span in in_experiment} >= AGENTS_SPANS
+    assert {span["id"] for span in in_experiment} <= in_traces.keys()
+    assert {span["name"] for span in in_experiment} == {"gate trial"}
+    assert len(in_experiment) == len(gated.candidates())
+    query: list[tuple[str, str | int]] = [("fromStartTime", gated.since.strftime("%Y-%m-%dT%H:%M:%SZ"))]
+    query += [("id", found.experiment_id), ("fields", "core,metadata")]
+    (shown,) = system.langfuse.get("experiments", query)["data"]
+    assert shown["description"] == f"Gate {gated.row.gate_id}, candidate"
+    assert shown["metadata"]["gate"] == gated.row.gate_id
 
 
 def test_the_agents_spans_tell_session_user_environment_release_and_gate(system: System, gated: Gated) -> None:

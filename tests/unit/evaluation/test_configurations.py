@@ -174,7 +174,8 @@ def test_a_gate_still_asks_its_record_for_its_runtimes() -> None:
 def test_langfuse_shows_one_experiment_a_configuration_with_its_hyperparameters() -> None:
     experiment = experiments(configuration_plan(PLAN, LONG), dataset_id="ds-1", environment="dev")["candidate"]
 
-    assert experiment.name == f"{EXPERIMENT} c04"
+    assert experiment.name == f"large, long, c04 {EXPERIMENT}"
+    assert experiment.labels.description == f"Experiment {EXPERIMENT}, configuration c04: large, long"
     about = experiment.metadata
     assert (about["experiment"], about["configuration"]) == (EXPERIMENT, "c04")
     assert (about["hyperparameter_model"], about["hyperparameter_prompt"]) == ("large", "long")
@@ -193,7 +194,7 @@ def test_its_traces_say_experiment_and_carry_the_release_that_the_runtime_cannot
     assert root.name == root.attributes["langfuse.trace.name"] == "experiment trial"
     assert root.attributes["langfuse.trace.tags"] == ("flywheel-experiment", EXPERIMENT, "c04")
     assert root.attributes["langfuse.release"] == LONG.candidate.candidate_id
-    assert f"langfuse.release={LONG.candidate.candidate_id}" in baggage(experiment, KEY).split(",")
+    assert f"langfuse.release={LONG.candidate.candidate_id}" in baggage(experiment).split(",")
     assert scores_of(experiment, record)[0].metadata == {
         "experiment": EXPERIMENT,
         "configuration": "c04",

@@ -43,4 +43,9 @@ def test_parts_that_read_alike_when_joined_are_told_apart() -> None:
 def test_all_shards_of_an_arm_write_to_one_experiment_and_the_other_arm_has_its_own() -> None:
     assert identity.experiment_id("g-1", "candidate") == identity.experiment_id("g-1", "candidate")
     assert identity.experiment_id("g-1", "candidate") != identity.experiment_id("g-1", "incumbent")
-    assert identity.labels("g-1", "candidate").experiment_name == "g-1 candidate"
+
+
+def test_what_differs_comes_first_in_the_name_and_the_ids_keep_it_the_only_one() -> None:
+    assert identity.labels("g-1", "candidate").experiment_name == "candidate g-1"
+    assert identity.labels("x-1.c08", "candidate").experiment_name == "c08 x-1"
+    assert identity.labels("x-1.c08", "candidate", "nova-pro, top_k 5").experiment_name == "nova-pro, top_k 5, c08 x-1"

@@ -44,7 +44,7 @@ def test_each_arm_has_an_experiment_that_says_what_it_measured() -> None:
 
     assert set(both) == {"candidate", "incumbent"}
     about = both["candidate"].metadata
-    assert both["candidate"].name == f"{GATE} candidate"
+    assert both["candidate"].name == f"candidate {GATE}"
     assert about["gate"] == GATE
     assert about["digest"] == DIGEST
     assert about["model"] == "amazon.nova-lite-v1:0"
@@ -76,11 +76,22 @@ def test_the_root_span_is_the_item_of_the_experiment() -> None:
     }
 
 
-def test_every_span_belongs_to_the_experiment_and_to_one_trace() -> None:
+def test_one_span_a_trial_is_the_experiment_s_item_and_says_all_of_it() -> None:
+    """Langfuse takes description and metadata of any span with the experiment's id, and counts its ERROR spans."""
+    for record in (ANSWERED, ERRORED):
+        root, *others = spans_of(experiment(), ITEM, record, TIMES)
+
+        assert experiment().membership(KEY).items() <= root.attributes.items()
+        assert root.attributes["langfuse.experiment.description"] == f"Gate {GATE}, candidate"
+        about = json.loads(str(root.attributes["langfuse.experiment.metadata"]))
+        assert about == experiment().metadata
+        assert [name for span in others for name in span.attributes if name.startswith("langfuse.experiment.")] == []
+
+
+def test_all_spans_are_of_one_trace_and_one_environment() -> None:
     spans = spans_of(experiment(), ITEM, ANSWERED, TIMES)
 
-    member = experiment().membership(KEY)
-    assert all(member.items() <= span.attributes.items() for span in spans)
+    assert all(experiment().common().items() <= span.attributes.items() for span in spans)
     assert {span.trace_id for span in spans} == {identity.trace_id(GATE, KEY)}
     assert len({span.span_id for span in spans}) == 3
 
@@ -100,24 +111,18 @@ def test_an_answer_that_the_judge_failed_on_is_still_shown_as_it_is() -> None:
     assert span.attributes["langfuse.observation.output"] == '{"a": 1}'
 
 
-def test_baggage_carries_the_membership_to_the_agent() -> None:
-    entries = dict(entry.split("=", 1) for entry in baggage(experiment(), KEY).split(","))
+def test_the_agent_s_spans_are_in_the_trace_and_no_items_of_the_experiment() -> None:
+    entries = dict(entry.split("=", 1) for entry in baggage(experiment()).split(","))
 
-    assert {name: unquote(value) for name, value in entries.items()} == experiment().membership(KEY)
-    assert traceparent(GATE, KEY).split("-")[2] == unquote(entries["langfuse.experiment.item.root_observation_id"])
-
-
-def test_an_item_id_of_hostile_characters_survives_baggage() -> None:
-    key = replace(KEY, item_id="a,b=c;d e\nü\"'")
-
-    entries = dict(entry.split("=", 1) for entry in baggage(experiment(), key).split(","))
-
-    assert unquote(entries["langfuse.experiment.item.id"]) == key.item_id
+    assert {name: unquote(value) for name, value in entries.items()} == {"langfuse.environment": "dev"}
+    assert traceparent(GATE, KEY).split("-")[1:3] == [identity.trace_id(GATE, KEY), identity.root_span_id(GATE, KEY)]
 
 
-def test_an_item_id_of_thousands_of_characters_is_refused() -> None:
-    with pytest.raises(ValueError, match="shorten the id of the item"):
-        baggage(experiment(), replace(KEY, item_id="x" * 9_000))
+def test_baggage_is_small_whatever_the_environment_is_called() -> None:
+    named = replace(experiment(), environment="ü,;= " * 20)
+
+    assert len(baggage(named)) < 8_192
+    assert unquote(baggage(named).partition("=")[2]) == named.environment
 
 
 def test_without_a_dataset_id_the_spans_are_not_linked_to_a_dataset() -> None:

@@ -73,7 +73,7 @@ def test_an_answer_becomes_a_record_with_scores_latency_and_cost() -> None:
     assert record.trace_id == identity.trace_id(GATE, KEY)
 
 
-def test_the_agent_is_asked_once_and_is_told_whose_trace_and_experiment_it_joins() -> None:
+def test_the_agent_is_asked_once_and_is_told_whose_trace_it_joins() -> None:
     agent = Agent()
 
     carry_out(agent)
@@ -84,7 +84,7 @@ def test_the_agent_is_asked_once_and_is_told_whose_trace_and_experiment_it_joins
     assert call["question"] == "Question 1?"
     assert call["session_id"] == identity.session_id(GATE, KEY)
     assert call["traceparent"] == f"00-{identity.trace_id(GATE, KEY)}-{identity.root_span_id(GATE, KEY)}-01"
-    assert f"langfuse.experiment.id={identity.experiment_id(GATE, 'candidate')}" in call["baggage"].split(",")
+    assert call["baggage"] == "langfuse.environment=dev"
 
 
 def test_facts_are_judged_in_parallel() -> None:

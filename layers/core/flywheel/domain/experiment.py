@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from flywheel.domain.candidate import Candidate, Parameter
+from flywheel.domain.experiment_names import words_of
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.plan import ArmPlan, GatePlan, JudgeSpec, Trigger
 from flywheel.domain.policy import GatePolicy
@@ -221,12 +222,14 @@ def configuration_plan(plan: ExperimentPlan, configuration: Configuration) -> Ga
 
     Nothing is judged twice for the judge's own sake: that is a gate's concern.
     """
+    choices = {one.name: [value.name for value in one.values] for one in plan.file.dimensions}
     arm = ArmPlan(
         "candidate",
         configuration.candidate,
         configuration.runtime,
         overrides=configuration.overrides,
         values=configuration.values,
+        words=words_of(configuration.values, choices),
     )
     return GatePlan(
         gate_id=run_id(plan.experiment_id, configuration.configuration_id),

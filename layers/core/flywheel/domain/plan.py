@@ -22,7 +22,7 @@ class ArmPlan:
     """One configuration under test and the short-lived runtime that answers for it.
 
     `overrides` is what each request carries on top of what the runtime is made of, `values` what people call that
-    (dimension -> name of the value): an experiment's, never a gate's.
+    (dimension -> name of the value), `words` what tells it from the experiment's others: never a gate's.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -32,6 +32,7 @@ class ArmPlan:
     runtime_name: str
     overrides: dict[str, Parameter] = field(default_factory=dict)
     values: dict[str, str] = field(default_factory=dict)
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)

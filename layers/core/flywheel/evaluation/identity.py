@@ -49,12 +49,16 @@ class Labels:
     about: dict[str, str]
 
 
-def labels(gate_id: str, arm: Arm) -> Labels:
-    """Labels of one arm of a gate, or of one configuration of an experiment (which has the one arm only)."""
+def labels(gate_id: str, arm: Arm, words: str = "") -> Labels:
+    """Labels of one arm of a gate, or of one configuration of an experiment (which has the one arm only).
+
+    What differs comes first in the experiment's name, since lists cut it; the ids behind it keep it the only one.
+    `words` say what tells a configuration from the others.
+    """
     run = parts_of_run(gate_id)
     if run is None:
         return Labels(
-            experiment_name=f"{gate_id} {arm}",
+            experiment_name=f"{arm} {gate_id}",
             description=f"Gate {gate_id}, {arm}",
             trace_name="gate trial",
             user_id="flywheel-gate",
@@ -63,8 +67,8 @@ def labels(gate_id: str, arm: Arm) -> Labels:
         )
     experiment, configuration = run
     return Labels(
-        experiment_name=f"{experiment} {configuration}",
-        description=f"Experiment {experiment}, configuration {configuration}",
+        experiment_name=f"{words}, {configuration} {experiment}" if words else f"{configuration} {experiment}",
+        description=f"Experiment {experiment}, configuration {configuration}" + (f": {words}" if words else ""),
         trace_name="experiment trial",
         user_id="flywheel-experiment",
         tags=("flywheel-experiment", experiment, configuration),

@@ -17,7 +17,6 @@ from flywheel.evaluation.ports import Score, Span
 _VALUE_LIMIT = 2_000  # of one metadata value; a prompt kept in a parameter may be long
 _PARAMETER_LIMIT = 200  # of one parameter of an experiment's configuration
 _COMMENT_LIMIT = 2_000
-_BAGGAGE_LIMIT = 8_192  # bytes that InvokeAgentRuntime takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ class Experiment:
     environment: str
     release: str
     metadata: Mapping[str, str]
+    words: str = ""
 
     @property
     def experiment_id(self) -> str:
@@ -54,23 +54,34 @@ class Experiment:
 
     @property
     def labels(self) -> identity.Labels:
-        return identity.labels(self.gate_id, self.arm)
+        return identity.labels(self.gate_id, self.arm, self.words)
 
     def membership(self, key: TrialKey) -> dict[str, str]:
-        """Attributes that make a span part of this experiment's item; the agent's spans carry them too."""
+        """Attributes that make a span the item of this experiment: of a trial's root span, and of no other one.
+
+        Langfuse shows description and metadata of any span that carries the experiment's id, and counts every span at
+        level ERROR that carries it: one span a trial says all of it, and an errored trial counts once. The spans below
+        it, the agent's among them, belong to the item by their trace.
+        """
         attributes = {
-            "langfuse.environment": self.environment,
             "langfuse.experiment.id": self.experiment_id,
             "langfuse.experiment.name": self.name,
+            "langfuse.experiment.description": self.labels.description,
+            "langfuse.experiment.metadata": _json(self.metadata),
             "langfuse.experiment.item.id": key.item_id,
             "langfuse.experiment.item.root_observation_id": identity.root_span_id(self.gate_id, key),
         }
-        if parts_of_run(self.gate_id) is not None:
-            # Configurations share a runtime, so it cannot know the release; the agent takes it from here.
-            attributes["langfuse.release"] = self.release
         if self.dataset_id:
             attributes["langfuse.experiment.dataset.id"] = self.dataset_id
             attributes["langfuse.experiment.item.version"] = self.dataset_version
+        return attributes
+
+    def common(self) -> dict[str, str]:
+        """Attributes of every span of a trial; the agent's take them from the baggage."""
+        attributes = {"langfuse.environment": self.environment}
+        if parts_of_run(self.gate_id) is not None:
+            # Configurations share a runtime, so it cannot know the release; the agent takes it from here.
+            attributes["langfuse.release"] = self.release
         return attributes
 
 
@@ -85,6 +96,7 @@ def experiments(plan: GatePlan, *, dataset_id: str, environment: str) -> dict[Ar
             environment=environment,
             release=arm.candidate.candidate_id,
             metadata=_about(plan, arm),
+            words=arm.words,
         )
         for arm in plan.arms
     }
@@ -95,16 +107,9 @@ def traceparent(gate_id: str, key: TrialKey) -> str:
     return f"00-{identity.trace_id(gate_id, key)}-{identity.root_span_id(gate_id, key)}-01"
 
 
-def baggage(experiment: Experiment, key: TrialKey) -> str:
-    """W3C baggage that carries the experiment to the agent.
-
-    Raises:
-        ValueError: longer than AgentCore takes (an item id of thousands of characters).
-    """
-    text = ",".join(f"{name}={quote(value, safe='')}" for name, value in experiment.membership(key).items())
-    if len(text) > _BAGGAGE_LIMIT:
-        raise ValueError(f"baggage of {len(text)} bytes; AgentCore takes {_BAGGAGE_LIMIT}: shorten the id of the item")
-    return text
+def baggage(experiment: Experiment) -> str:
+    """W3C baggage of each request: some hundred bytes of the 8,192 that AgentCore takes, whatever the item is."""
+    return ",".join(f"{name}={quote(value, safe='')}" for name, value in experiment.common().items())
 
 
 def spans_of(experiment: Experiment, item: GoldenItem, record: TrialRecord, timings: Timings) -> list[Span]:
@@ -112,7 +117,7 @@ def spans_of(experiment: Experiment, item: GoldenItem, record: TrialRecord, timi
     gate_id, key = experiment.gate_id, record.key
     trace, root = identity.trace_id(gate_id, key), identity.root_span_id(gate_id, key)
     labels = experiment.labels
-    member = experiment.membership(key) | {"langfuse.experiment.metadata": _json(experiment.metadata)}
+    common = experiment.common()
     error = record.error
     spans = [
         Span(
@@ -123,7 +128,8 @@ def spans_of(experiment: Experiment, item: GoldenItem, record: TrialRecord, timi
             start_ns=timings.started_ns,
             end_ns=timings.ended_ns,
             failed=f"{error.stage}: {error.kind}: {error.message}"[:_COMMENT_LIMIT] if error else None,
-            attributes=member
+            attributes=common
+            | experiment.membership(key)
             | {
                 "langfuse.trace.name": labels.trace_name,
                 "langfuse.trace.tags": labels.tags,
@@ -133,7 +139,6 @@ def spans_of(experiment: Experiment, item: GoldenItem, record: TrialRecord, timi
                 **_answer(record),
                 "langfuse.experiment.item.expected_output": _json(expected_output(item)),
                 "langfuse.experiment.item.metadata": _json({"slice": item.slice, "origin": item.origin}),
-                "langfuse.experiment.description": labels.description,
                 "langfuse.observation.metadata.outcome": record.outcome,
                 "langfuse.observation.metadata.trial": str(key.trial),
                 "langfuse.observation.metadata.slice": item.slice,
@@ -150,7 +155,7 @@ def spans_of(experiment: Experiment, item: GoldenItem, record: TrialRecord, timi
             start_ns=timings.answered_ns,
             end_ns=timings.ended_ns,
             observation_type="evaluator",
-            attributes=member
+            attributes=common
             | {
                 "langfuse.observation.input": _json({"fact": fact.fact}),
                 "langfuse.observation.output": _json(_about_fact(fact)),

@@ -183,7 +183,7 @@ class TrialRunner:
         call = {
             "session_id": identity.session_id(self._gate_id, key),
             "traceparent": traceparent(self._gate_id, key),
-            "baggage": baggage(arm.experiment, key),
+            "baggage": baggage(arm.experiment),
         }
         loop = asyncio.get_running_loop()
         backoff_s = _FIRST_BACKOFF_S
