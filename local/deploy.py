@@ -27,6 +27,7 @@ BUCKET = "flywheel-local-artifacts"
 _SOURCES = ("template.yaml", "functions", "layers", "statemachines", "events")
 _IGNORED = frozenset({"__pycache__"})
 _TIME_LIMIT_S = 300.0
+_UNPACED = "10000"  # the host here refuses no session; AgentCore starts 25 a second
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _PARAMETER = re.compile(r"[A-Za-z0-9]{1,255}")
 
@@ -53,7 +54,7 @@ def deploy(
 
     Args:
         info: the running local stack.
-        parameters: of the template; `Architecture` is this machine's unless given.
+        parameters: of the template; `Architecture` is this machine's unless given, sessions start unpaced.
         stack_name: CloudFormation stack.
         settings: further SSM parameters, name -> value (`/flywheel/dev/agent` ...), written as String.
         judge_api_key: value of `/flywheel/<environment>/judge-api-key`.
@@ -67,7 +68,7 @@ def deploy(
     bad = [name for name in parameters if not _PARAMETER.fullmatch(name)]
     if bad:
         raise LocalStackError(f"not names of template parameters: {bad}")
-    given = {"Architecture": host_architecture(), **parameters}
+    given = {"Architecture": host_architecture(), "SessionStartsPerSecond": _UNPACED, **parameters}
     aws = _Aws(info)
     aws.put_settings(_settings(info, given, settings or {}, judge_api_key))
     wanted = _content_hash(root, given)

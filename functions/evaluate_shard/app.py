@@ -25,6 +25,7 @@ from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.domain.prices import load_prices
+from flywheel.evaluation.pace import SessionPace
 from flywheel.evaluation.ports import checked_environment
 from flywheel.evaluation.service import Invocation, Langfuse, ShardEvaluator
 from flywheel.evaluation.shard import Limits, ShardSummary
@@ -34,7 +35,7 @@ from flywheel.runtimes import gate_environment
 logger, metrics = Logger(), Metrics()
 
 DATASET_LOOKUP_S = 25.0  # a Langfuse that restarts is waited for before anything is invoked
-SESSION_START_S = 5.0  # an invocation that could not start is tried again inside this
+SESSION_START_S = 65.0  # an invocation that could not start is tried again inside this
 
 type Evaluate = Callable[[ShardRequest, Invocation], ShardSummary]
 
@@ -50,6 +51,8 @@ class Settings(BaseModel):
     trial_concurrency: int = Field(ge=1, le=200)
     invoke_timeout_s: float = Field(gt=0, le=600)
     judge_timeout_s: float = Field(gt=0, le=300)  # one fact, all waiting included
+    session_starts_per_s: float = Field(default=25.0, gt=0)  # in all shards of a wave together
+    shards_per_wave: int = Field(default=1, ge=1)
 
 
 def connect_langfuse(settings: Settings) -> Langfuse:
@@ -84,6 +87,7 @@ def make_evaluate(settings: Settings) -> Evaluate:
         invoke_timeout_s=timeout_s + SESSION_START_S,
         judgements=DynamoDbJudgements.from_table(settings.state_table),
         clock=SystemClock(),
+        pace=SessionPace(settings.session_starts_per_s / settings.shards_per_wave),
     )
     # One event loop for the life of the function: the judge's connections belong to it.
     runner = asyncio.Runner()

@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import re
+import time
 import uuid
 from collections.abc import AsyncIterator
 
@@ -80,7 +81,7 @@ class Host:
         session_id = request.headers.get(SESSION_HEADER) or str(uuid.uuid4())
         _check_session(session_id)
         payload = await _payload(request)
-        await self._inject(runtime_id, payload)
+        await self._inject(runtime_id, session_id, payload)
         version = await self._fleet.route(runtime_id, request.query_params.get("qualifier") or "DEFAULT")
         async with contextlib.AsyncExitStack() as stack:
             container, settings = await stack.enter_async_context(self._fleet.use(runtime_id, version, session_id))
@@ -102,9 +103,12 @@ class Host:
             except httpx.HTTPError as error:
                 raise client_error(f"the container did not answer: {type(error).__name__}") from error
 
-    async def _inject(self, runtime_id: str, payload: bytes) -> None:
+    async def _inject(self, runtime_id: str, session_id: str, payload: bytes) -> None:
         for fault in self._faults:
-            if fault.hits(runtime_id, payload):
+            if fault.kind == "session_starts":
+                if fault.refuses_start(runtime_id, session_id, time.monotonic()):
+                    raise fault.error()
+            elif fault.hits(runtime_id, payload):
                 if fault.kind == "timeout":
                     await asyncio.sleep(fault.delay_s)
                 raise fault.error()

@@ -7,8 +7,10 @@ from typing import Any, Literal, get_args
 
 from local.agentcore.replies import DataPlaneError
 
-type Kind = Literal["throttle", "error", "crash", "timeout"]
-_FIELDS = frozenset({"kind", "share", "count", "runtime_prefix", "sticky", "retry_after_s", "delay_s"})
+type Kind = Literal["throttle", "error", "crash", "timeout", "session_starts"]
+_FIELDS = frozenset(
+    {"kind", "share", "count", "runtime_prefix", "sticky", "retry_after_s", "delay_s", "per_s", "burst"}
+)
 _LIMIT_S = 3600.0
 
 
@@ -24,6 +26,9 @@ class Fault:
     nothing for `delay_s` seconds and answers 424 then. `share` in (0, 1] of each runtime's invocations, spread evenly;
     `sticky` chooses by the payload instead, so that a repeated invocation fails again. `count`: how many times at
     most, None = until taken back. `runtime_prefix`: only runtimes whose id starts so.
+
+    `session_starts` is AgentCore's quota: a token bucket of `burst` that gains `per_s` a second; an invocation that
+    would start a session while it is empty is answered 429, one of a session that has started is not counted.
     """
 
     kind: Kind
@@ -33,6 +38,11 @@ class Fault:
     sticky: bool = False
     retry_after_s: int = 1
     delay_s: float = 60.0
+    per_s: float = 25.0
+    burst: int = 25
+    started: set[tuple[str, str]] = field(default_factory=set, init=False)
+    tokens: float | None = field(default=None, init=False)
+    filled_at: float = field(default=0.0, init=False)
     seen: Counter[str] = field(default_factory=Counter, init=False)
     injected: int = field(default=0, init=False)
 
@@ -49,7 +59,23 @@ class Fault:
         self.injected += chosen
         return chosen
 
+    def refuses_start(self, runtime_id: str, session_id: str, now: float) -> bool:
+        """Whether the bucket has no token for this session; takes one for a session that starts. `now`: monotonic."""
+        if not runtime_id.startswith(self.runtime_prefix) or (runtime_id, session_id) in self.started:
+            return False
+        had = self.burst if self.tokens is None else self.tokens + (now - self.filled_at) * self.per_s
+        self.tokens, self.filled_at = min(float(self.burst), had), now
+        self.seen[runtime_id] += 1
+        if self.tokens < 1.0 and (self.count is None or self.injected < self.count):
+            self.injected += 1
+            return True
+        self.tokens -= 1.0
+        self.started.add((runtime_id, session_id))
+        return False
+
     def error(self) -> DataPlaneError:
+        if self.kind == "session_starts":
+            return DataPlaneError(429, "ThrottlingException", "Rate of new sessions exceeded (injected)")
         if self.kind == "throttle":
             wait = {"Retry-After": str(self.retry_after_s)}
             return DataPlaneError(429, "ThrottlingException", "Rate exceeded (injected)", wait)
@@ -78,6 +104,8 @@ def parse_fault(data: object) -> Fault:
     _number(data, "share", 1e-9, 1.0)
     _number(data, "delay_s", 0.0, _LIMIT_S)
     _number(data, "retry_after_s", 0, _LIMIT_S, whole=True)
+    _number(data, "per_s", 0.01, 1e6)
+    _number(data, "burst", 1, 1e6, whole=True)
     if data.get("count") is not None:
         _number(data, "count", 1, 1e9, whole=True)
     if not isinstance(data.get("runtime_prefix", ""), str) or not isinstance(data.get("sticky", False), bool):

@@ -15,6 +15,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from flywheel.adapters.agentcore import AgentCoreInvoker
+from flywheel.ports import AgentReply
 from local.images.oci import Image
 from local.images.packer import pack
 from local.images.pusher import push
@@ -496,3 +498,18 @@ def test_the_emulator_itself_never_answers_in_place_of_an_agent(agents: Agents, 
 
     assert status == 400
     assert "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE" in message
+
+
+def test_a_bucket_of_session_starts_refuses_new_sessions_only_and_fills_again(agents: Agents) -> None:
+    made = agents.ready(SERVER % "x")
+    bucket = {"kind": "session_starts", "per_s": 2, "burst": 2}
+    assert httpx.post(f"{agents.info.agentcore_url}/_faults", json=bucket).status_code == 200
+    invoker = AgentCoreInvoker.from_environment(timeout_s=5)
+
+    def outcome(session: str) -> str:
+        reply = invoker.invoke(made["agentRuntimeArn"], b"{}", session_id=session * 33)
+        return "ok" if isinstance(reply, AgentReply) else f"{reply.kind}{' again' if reply.retryable else ''}"
+
+    assert [outcome(session) for session in "abca"] == ["ok", "ok", "ThrottlingException again", "ok"]
+    time.sleep(0.6)
+    assert outcome("c") == "ok"

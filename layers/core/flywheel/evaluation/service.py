@@ -15,6 +15,7 @@ from flywheel.evaluation.delivery import Delivery
 from flywheel.evaluation.instrument import judge_spec
 from flywheel.evaluation.judgement_cache import CachedJudgements, freshness
 from flywheel.evaluation.judging import JudgeLoadedBeside, SharedJudgements
+from flywheel.evaluation.pace import SessionPace
 from flywheel.evaluation.ports import Judge, JudgementStore, ScoreSink, SpanSink
 from flywheel.evaluation.shard import Limits, ShardRun, ShardSummary, finished_earlier
 from flywheel.evaluation.tracing import Experiment, experiments
@@ -63,6 +64,7 @@ class ShardEvaluator:
         invoke_timeout_s: float,
         judgements: JudgementStore,
         clock: Clock,
+        pace: SessionPace | None = None,
     ) -> None:
         """`load_judge` makes the judge for given choice scores; it may take a second and runs in a thread."""
         self._store = store
@@ -78,6 +80,7 @@ class ShardEvaluator:
         self._invoke_timeout_s = invoke_timeout_s
         self._judgements = judgements
         self._clock = clock
+        self._pace = pace
         # One thread for each invocation that may be in flight: boto3 blocks.
         self._invoking = ThreadPoolExecutor(limits.concurrency, thread_name_prefix="invoke")
 
@@ -124,6 +127,7 @@ class ShardEvaluator:
             cost=lambda model_id, usage: cost_usd(self._prices, model_id, usage),
             invoke_timeout_s=self._invoke_timeout_s,
             stored=stored,
+            pace=self._pace,
         )
         run = ShardRun(
             shard,

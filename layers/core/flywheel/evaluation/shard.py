@@ -87,6 +87,7 @@ class ShardRun:
         self._remaining_s = remaining_s
         self._abandoned = abandoned
         self._given_up = False
+        self._refused = ""
         self._finished: dict[TrialKey, Finished] = {}
         self._stopped = False
         self._slots = asyncio.Semaphore(limits.concurrency)
@@ -97,7 +98,8 @@ class ShardRun:
         """Do what earlier attempts have not done, and write the results.
 
         Raises:
-            TransientError: time is up before all lines are done; a checkpoint lets the next attempt go on.
+            TransientError: time is up before all lines are done, or AgentCore starts no sessions; a checkpoint lets the
+                next attempt go on.
             ConflictError: nobody wants the results any more; the checkpoint has what was done until then.
             InvalidRequestError: a function with this time-out could never finish a trial.
         """
@@ -133,7 +135,8 @@ class ShardRun:
             open_lines = len(keys) - len(self._finished)
             if self._given_up:
                 raise ConflictError(f"{open_lines} of {len(keys)} trials are left: what asked for them has ended")
-            raise TransientError(f"{open_lines} of {len(keys)} trials are still to do, and the time is up")
+            why = f"AgentCore started no session for them: {self._refused}" if self._refused else "the time is up"
+            raise TransientError(f"{open_lines} of {len(keys)} trials are still to do, and {why}")
         records = [self._finished[key].record for key in keys]
         body = dump_records(records).encode()
         await asyncio.to_thread(self._store.create, result_key(self._shard.gate_id, self._shard.key), body)
@@ -141,6 +144,8 @@ class ShardRun:
 
     async def _line(self, key: TrialKey, delivery: Delivery) -> None:
         async with self._slots:
+            if not self._stopped and not self._runner.stored(key):
+                await self._runner.may_start()
             if self._stopped or self._remaining_s() < self._limits.reserve_s:
                 self._stopped = True
                 return
@@ -152,6 +157,10 @@ class ShardRun:
             invoked = await self._runner.invoke(key)
             if isinstance(invoked.reply, TrialError) and await asyncio.to_thread(self._abandoned):
                 self._stopped = self._given_up = True
+                return
+            if isinstance(invoked.reply, TrialError) and invoked.not_started:
+                # Not the agent's failure, and no result: the next attempt at the shard asks again.
+                self._stopped, self._refused = True, f"{invoked.reply.kind}: {invoked.reply.message[:200]}"
                 return
         finished = await self._runner.judge(invoked)
         self._finished[key] = finished

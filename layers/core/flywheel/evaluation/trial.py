@@ -17,15 +17,16 @@ from flywheel.domain.scoring import needs_judge, score_trial
 from flywheel.errors import InvalidRequestError
 from flywheel.evaluation import identity
 from flywheel.evaluation.delivery import Finished
+from flywheel.evaluation.pace import SessionPace
 from flywheel.evaluation.ports import Judge, JudgementFailure
 from flywheel.evaluation.reply import AgentAnswer, read_reply
 from flywheel.evaluation.tracing import Experiment, Timings, baggage, traceparent
 from flywheel.ports import AgentInvoker, AgentReply, InvocationFailure
 
-# Refused before the agent ran (throttled, no connection): asking again is not a second trial.
+# Refused before the agent ran (throttled, no connection): asking again is not a second trial. About a minute in all.
 _ATTEMPTS = 5
-_FIRST_BACKOFF_S = 0.5
-_LONGEST_BACKOFF_S = 8.0
+_FIRST_BACKOFF_S = 4.0
+_LONGEST_BACKOFF_S = 32.0
 _LONGEST_ANSWER = 100_000  # characters that a judge is sent
 
 type Cost = Callable[[str, Usage], float | None]
@@ -54,12 +55,16 @@ class Repeats:
 
 @dataclass(frozen=True, slots=True)
 class Invoked:
-    """An invocation that is over, well or badly."""
+    """An invocation that is over, well or badly.
+
+    `not_started`: it was refused to the end before the agent ran, which says nothing about the agent.
+    """
 
     key: TrialKey
     reply: AgentAnswer | TrialError
     started_ns: int
     answered_ns: int
+    not_started: bool = False
 
 
 class TrialRunner:
@@ -79,8 +84,10 @@ class TrialRunner:
         invoke_timeout_s: float,
         stored: Mapping[TrialKey, TrialRecord] | None = None,
         repeats: Repeats | None = None,
+        pace: SessionPace | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        """`pace` None: sessions start as they come."""
         self._gate_id = gate_id
         self._items = items
         self._arms = arms
@@ -92,6 +99,7 @@ class TrialRunner:
         self._invoke_timeout_s = invoke_timeout_s
         self._stored = stored or {}
         self._repeats = repeats
+        self._pace = pace
         self._now_ns = now_ns
 
     def stored(self, key: TrialKey) -> bool:
@@ -105,15 +113,23 @@ class TrialRunner:
         if key.arm not in self._arms and not self.stored(key):
             raise InvalidRequestError(f"the shard names arm {key.arm!r}, which the plan does not have")
 
+    async def may_start(self) -> None:
+        """Wait until a session may start."""
+        if self._pace is not None:
+            await self._pace.wait()
+
     async def invoke(self, key: TrialKey) -> Invoked:
         """Ask the agent once; its failures are values."""
         item = self._items[key.item_id]
         started_ns = self._now_ns()
+        not_started = False
         try:
-            reply = read_reply(await asyncio.wait_for(self._ask(key, item), self._invoke_timeout_s))
+            answer = await asyncio.wait_for(self._ask(key, item), self._invoke_timeout_s)
+            reply = read_reply(answer)
+            not_started = isinstance(answer, InvocationFailure) and answer.retryable
         except TimeoutError:
             reply = TrialError("invoke", "timeout", f"no answer in {self._invoke_timeout_s:g} s")
-        return Invoked(key, reply, started_ns, self._now_ns())
+        return Invoked(key, reply, started_ns, self._now_ns(), not_started)
 
     async def judge(self, invoked: Invoked) -> Finished:
         """Score what was answered; a judge that fails makes the trial errored, with its answer kept."""
@@ -193,8 +209,9 @@ class TrialRunner:
             )
             if isinstance(reply, AgentReply) or not reply.retryable or attempt == _ATTEMPTS:
                 break
-            await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))  # noqa: S311
+            await asyncio.sleep(backoff_s * random.uniform(0.75, 1.0))  # noqa: S311
             backoff_s = min(_LONGEST_BACKOFF_S, backoff_s * 2)
+            await self.may_start()
         return reply
 
     def _record(

@@ -67,8 +67,31 @@ def test_a_fault_for_other_runtimes_neither_hits_nor_counts() -> None:
         ({"kind": "throttle", "retry_after_s": 1.5}, "retry_after_s"),
         ({"kind": "error", "runtime_prefix": 5}, "runtime_prefix"),
         ({"kind": "error", "sticky": 1}, "sticky"),
+        ({"kind": "session_starts", "per_s": 0}, "per_s"),
+        ({"kind": "session_starts", "burst": 0}, "burst"),
+        ({"kind": "session_starts", "burst": 2.5}, "burst"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused_by_name(fault: object, named: str) -> None:
     with pytest.raises(FaultError, match=named):
         parse_fault(fault)
+
+
+def test_a_bucket_lets_so_many_sessions_start_and_refills_with_time() -> None:
+    rule = parse_fault({"kind": "session_starts", "per_s": 2, "burst": 3})
+
+    def refused(at: float, *sessions: str) -> list[bool]:
+        return [rule.refuses_start(RUNTIME, session, at) for session in sessions]
+
+    assert refused(100.0, "a", "b", "c", "d") == [False, False, False, True]
+    assert refused(100.1, "a", "b", "d") == [False, False, True], "a session that has started needs no token"
+    assert refused(100.5, "d", "e") == [False, True]
+    assert refused(200.0, "e", "f", "g", "h") == [False, False, False, True], "never more than the burst"
+    assert (rule.to_dict()["seen"], rule.to_dict()["injected"]) == (11, 4)
+
+
+def test_a_bucket_is_of_the_named_runtimes_only_and_may_end() -> None:
+    rule = parse_fault({"kind": "session_starts", "burst": 1, "runtime_prefix": "fw_dev", "count": 1})
+
+    assert [rule.refuses_start("other-abcdefghij", str(n), 1.0) for n in range(3)] == [False] * 3
+    assert [rule.refuses_start(RUNTIME, str(n), 1.0) for n in range(3)] == [False, True, False]
