@@ -42,6 +42,7 @@ def environment(servers: Servers, concurrency: int) -> dict[str, str]:
         "JUDGE_BASE_URL": f"{servers.judge}/v1",
         "JUDGE_MODEL_ID": JUDGE_MODEL,
         "TRIAL_CONCURRENCY": str(concurrency),
+        "SESSION_STARTS_PER_S": "10000",  # the servers here refuse none
         "INVOKE_TIMEOUT_S": "30",
         "JUDGE_TIMEOUT_S": "60",
         "POWERTOOLS_METRICS_NAMESPACE": "flywheel",

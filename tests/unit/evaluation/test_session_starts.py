@@ -14,9 +14,9 @@ from flywheel.evaluation.checkpoint import load_checkpoint
 from flywheel.evaluation.trial import Invoked
 from flywheel.ports import AgentReply, InvocationFailure
 from local.agentcore.faults import parse_fault
-from tests.unit.evaluation.doubles import Agent, golden, said
+from tests.unit.evaluation.doubles import Agent, Jury, golden, said
 from tests.unit.evaluation.test_shard import CHECKPOINT, RESULT, World
-from tests.unit.evaluation.test_trial import KEY, Jury, make_runner
+from tests.unit.evaluation.test_trial import KEY, make_runner
 
 REFUSALS = [
     InvocationFailure("ThrottlingException", "Rate exceeded", 429, retryable=True),
@@ -80,7 +80,7 @@ def test_refusals_are_waited_out_for_about_a_minute(monkeypatch: pytest.MonkeyPa
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr(trial.asyncio, "sleep", sleep)
+    monkeypatch.setattr("flywheel.evaluation.trial.asyncio.sleep", sleep)
 
     async def run() -> None:
         with ThreadPoolExecutor(1) as pool:
