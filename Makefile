@@ -60,7 +60,7 @@ check: setup ## format, lint, types, template, state machines, workflows, contai
 	@.local/venv/sam/bin/python tests/security/expand.py template.yaml build/check/template.json
 	@UV_PROJECT_ENVIRONMENT=.local/venv/checkov $(UV) sync --quiet --frozen --no-install-project --only-group checkov
 	@.local/venv/checkov/bin/checkov --config-file .checkov.yaml -f build/check/template.json
-	@$(RUN)/python -m pytest -q tests/unit/test_statemachines.py tests/unit/test_template.py tests/unit/test_template_permissions.py tests/unit/test_template_agentcore.py
+	@$(RUN)/python -m pytest -q tests/unit/test_statemachines.py tests/unit/test_template.py tests/unit/test_template_permissions.py tests/unit/test_template_agentcore.py tests/unit/test_template_parameters.py
 
 format: setup ## put the code into its format
 	@$(RUN)/ruff format --quiet .

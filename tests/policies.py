@@ -73,15 +73,19 @@ class Policies:
             return [one for one in map(self.filled, node) if one is not None]
         if not isinstance(node, dict):
             return node
-        only: dict[str, Any] = node if len(node) == 1 else {"": None}
-        ((name, value),) = only.items()
+        name = next(iter(node)) if len(node) == 1 else ""
+        if name == "Ref" or name.startswith("Fn::"):
+            return self._intrinsic(name, node[name])
+        return {key: full for key, value in node.items() if (full := self.filled(value)) is not None}
+
+    def _intrinsic(self, name: str, value: Any) -> Any:
         if name == "Fn::Sub":
             return re.sub(r"\$\{([^!}]+)\}", lambda found: str(self._ref(found[1])), value)
         if name == "Fn::If":
             return self.filled(value[1] if self.holds(value[0]) else value[2])
-        if name in {"Ref", "Fn::GetAtt"}:
-            return self._ref(value if name == "Ref" else ".".join(value))
-        return {key: full for key, value in node.items() if (full := self.filled(value)) is not None}
+        if name == "Fn::Join":
+            return value[0].join(one for part in listed(self.filled(value[1])) for one in str(part).split(","))
+        return self._ref(value if name == "Ref" else ".".join(value))
 
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":

@@ -25,7 +25,7 @@ from flywheel.experiment_deployment import ExperimentDeployer
 from flywheel.experiment_events import RuntimeRequest
 from flywheel.experiment_evidence import ExperimentEvidence
 from flywheel.patience import look_again
-from flywheel.runtimes import Surroundings, gate_environment
+from flywheel.runtimes import Surroundings, gate_environment, network
 
 logger, metrics = Logger(), Metrics()
 
@@ -41,6 +41,8 @@ class Settings(BaseModel):
     mcp_url: str
     stack_name: str
     runtime_platform_version: str = Field(pattern=r"^V[1-9]$")
+    agent_subnet_ids: str = ""
+    agent_security_group_ids: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ def make_parts(settings: Settings) -> Parts:
         langfuse_parameter_prefix=settings.langfuse_parameter_prefix,
         langfuse_environment=gate_environment(settings.langfuse_environment),
         platform_version=settings.runtime_platform_version,
+        network=network(settings.agent_subnet_ids, settings.agent_security_group_ids),
     )
     deployment = DeploymentSettings(around, ready_timeout=timedelta(seconds=settings.ready_timeout_s))
     runtimes, clock = AgentCoreRuntimes.from_environment(), SystemClock()

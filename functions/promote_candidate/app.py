@@ -24,7 +24,7 @@ from flywheel.events import GateMessage
 from flywheel.evidence import GateEvidence
 from flywheel.patience import look_again
 from flywheel.promotion import Promoter, PromotionSettings
-from flywheel.runtimes import Surroundings
+from flywheel.runtimes import Surroundings, network
 
 logger, metrics = Logger(), Metrics()
 
@@ -43,6 +43,8 @@ class Settings(BaseModel):
     mcp_url: str
     stack_name: str
     runtime_platform_version: str = Field(pattern=r"^V[1-9]$")
+    agent_subnet_ids: str = ""
+    agent_security_group_ids: str = ""
 
 
 def make_promoter(settings: Settings) -> Promoter:
@@ -56,6 +58,7 @@ def make_promoter(settings: Settings) -> Promoter:
                 langfuse_parameter_prefix=settings.langfuse_parameter_prefix,
                 langfuse_environment=settings.langfuse_environment,
                 platform_version=settings.runtime_platform_version,
+                network=network(settings.agent_subnet_ids, settings.agent_security_group_ids),
             ),
             runtime_name=settings.production_runtime_name,
             endpoint_name=settings.production_endpoint_name,

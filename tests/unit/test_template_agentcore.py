@@ -85,6 +85,21 @@ def test_all_that_a_call_of_agentcore_implies_is_allowed(function: str, roles: P
 
 
 @pytest.mark.parametrize("function", AGENTCORE)
+def test_in_a_vpc_what_that_implies_is_allowed_as_well(function: str, template: dict[str, Any]) -> None:
+    in_a_vpc = Policies(template, SubnetIds="subnet-1,subnet-2", SecurityGroupIds="sg-1")
+
+    assert refused(function, in_a_vpc.function(function), IN_A_VPC) == []
+
+
+@pytest.mark.parametrize("function", ["deploy_candidate", "promote_candidate"])
+def test_nobody_may_use_a_network_where_there_is_no_vpc(function: str, roles: Policies) -> None:
+    statements = roles.function(function)
+
+    assert not [action for action, _ in actions(statements) if action.startswith("ec2:")]
+    assert refused(function, statements, IN_A_VPC)
+
+
+@pytest.mark.parametrize("function", AGENTCORE)
 def test_no_statement_on_agentcore_can_be_missed(function: str, roles: Policies) -> None:
     statements = roles.function(function)
     of_agentcore = {

@@ -10,7 +10,7 @@ from flywheel.domain.candidate import Candidate
 from flywheel.domain.experiment import RuntimePlan
 from flywheel.domain.plan import ArmPlan
 from flywheel.errors import InvalidRequestError
-from flywheel.ports import RuntimeSpec
+from flywheel.ports import Network, RuntimeSpec
 
 VARIABLE_LIMIT = 50
 # Candidates idle out soon even if nobody retires them; a session never outlives its gate.
@@ -35,6 +35,21 @@ class Surroundings:
     langfuse_parameter_prefix: str
     langfuse_environment: str
     platform_version: str | None = None
+    network: Network | None = None
+
+
+def network(subnet_ids: str, security_group_ids: str) -> Network | None:
+    """Read what the stack says of its VPC, ids with commas between them; None when both are empty.
+
+    Raises:
+        InvalidRequestError: only one of both is given.
+    """
+    subnets, groups = (
+        tuple(one for part in ids.split(",") if (one := part.strip())) for ids in (subnet_ids, security_group_ids)
+    )
+    if bool(subnets) != bool(groups):
+        raise InvalidRequestError("SubnetIds and SecurityGroupIds of the stack belong together: give both, or neither")
+    return Network(subnets, groups) if subnets else None
 
 
 def gate_environment(environment: str) -> str:
@@ -112,6 +127,7 @@ def short_lived_spec(gate_id: str, of_arm: ArmPlan, around: Surroundings, now: d
             CREATED: now.astimezone(UTC).isoformat(timespec="seconds"),
         },
         description=f"flywheel gate {gate_id}, {of_arm.arm}",
+        network=around.network,
         idle_timeout_s=IDLE_TIMEOUT_S,
         max_lifetime_s=MAX_LIFETIME_S,
     )
@@ -145,6 +161,7 @@ def experiment_spec(
             CREATED: now.astimezone(UTC).isoformat(timespec="seconds"),
         },
         description=f"flywheel experiment {experiment_id}, {runtime.runtime}",
+        network=around.network,
         idle_timeout_s=IDLE_TIMEOUT_S,
         max_lifetime_s=MAX_LIFETIME_S,
     )
@@ -165,6 +182,7 @@ def production_spec(gate_id: str, name: str, candidate: Candidate, around: Surro
             CREATED: now.astimezone(UTC).isoformat(timespec="seconds"),
         },
         description=f"flywheel production, {candidate.candidate_id} by gate {gate_id}",
+        network=around.network,
     )
 
 

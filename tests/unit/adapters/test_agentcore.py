@@ -1,6 +1,7 @@
 """What AgentCore says only sometimes: conflicts, throttling, deletions under way."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -9,7 +10,7 @@ from botocore.stub import Stubber
 
 from flywheel.adapters.agentcore import AgentCoreInvoker, AgentCoreRuntimes
 from flywheel.errors import ConflictError, FlywheelError, InvalidRequestError, NotFoundError, TransientError
-from flywheel.ports import InvocationFailure, RuntimeSpec
+from flywheel.ports import InvocationFailure, Network, RuntimeSpec
 from tests.fakes.clock import NOON
 
 ARN = "arn:aws:bedrock-agentcore:us-east-1:000000000000:runtime/fw_dev_1-0123456789"
@@ -104,6 +105,20 @@ def test_an_update_sends_the_whole_configuration_but_name_and_tags(control: tupl
     }
     stub.add_response("update_agent_runtime", reply, expected)
     assert runtimes.update(ID, SPEC).version == "2"
+
+
+def test_a_runtime_of_a_vpc_names_its_subnets_and_groups(control: tuple[AgentCoreRuntimes, Stubber]) -> None:
+    runtimes, stub = control
+    reply = {
+        "agentRuntimeArn": ARN, "agentRuntimeId": ID, "agentRuntimeVersion": "2", "createdAt": NOON,
+        "lastUpdatedAt": NOON, "status": "UPDATING",
+    }  # fmt: skip
+    stub.add_response("update_agent_runtime", reply)
+    sent: list[dict[str, Any]] = []
+    runtimes._client.meta.events.register("provide-client-params.*.*", lambda params, **_: sent.append(params))
+    runtimes.update(ID, replace(SPEC, network=Network(("subnet-1", "subnet-2"), ("sg-1",))))
+    config = {"subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"]}
+    assert sent[0]["networkConfiguration"] == {"networkMode": "VPC", "networkModeConfig": config}
 
 
 @pytest.mark.parametrize("gone", [True, False])

@@ -18,7 +18,7 @@ from botocore.exceptions import ReadTimeoutError as BotoReadTimeoutError
 
 from flywheel.adapters.awserrors import access_denied, error_code, error_status, translated
 from flywheel.errors import ConflictError, FlywheelError, InvalidRequestError, NotFoundError, TransientError
-from flywheel.ports import AgentReply, Endpoint, InvocationFailure, Runtime, RuntimeSpec, RuntimeStatus
+from flywheel.ports import AgentReply, Endpoint, InvocationFailure, Network, Runtime, RuntimeSpec, RuntimeStatus
 from flywheel.runtimes import check_environment
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _configuration(spec: RuntimeSpec) -> dict[str, Any]:
     return {
         "agentRuntimeArtifact": {"containerConfiguration": {"containerUri": spec.image_uri}},
         "roleArn": spec.role_arn,
-        "networkConfiguration": {"networkMode": "PUBLIC"},
+        "networkConfiguration": _network(spec.network),
         "protocolConfiguration": {"serverProtocol": "HTTP"},
         "environmentVariables": dict(spec.environment),
         "clientToken": spec.token,
@@ -186,6 +186,13 @@ def _configuration(spec: RuntimeSpec) -> dict[str, Any]:
         **({"lifecycleConfiguration": limits} if limits else {}),
         **({"platformVersion": spec.platform_version} if spec.platform_version else {}),
     }
+
+
+def _network(network: Network | None) -> dict[str, Any]:
+    if network is None:
+        return {"networkMode": "PUBLIC"}
+    parts = {"subnets": list(network.subnets), "securityGroups": list(network.security_groups)}
+    return {"networkMode": "VPC", "networkModeConfig": parts}
 
 
 class AgentCoreInvoker:

@@ -11,11 +11,20 @@ type RuntimeStatus = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """Part of a VPC, by ids; AgentCore takes 1 to 16 of each."""
+
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeSpec:
     """Everything a runtime is made of. `token` (at least 33 characters) makes repeating the call harmless.
 
     `idle_timeout_s` and `max_lifetime_s` are AgentCore's session limits, each 60..1,209,600; None leaves its default.
     `platform_version`: `V1` starts the container for each session, `V2` restores a snapshot; None leaves it to AWS.
+    `network`: the VPC that it runs in; None is AWS's own network.
     """
 
     name: str
@@ -28,6 +37,7 @@ class RuntimeSpec:
     idle_timeout_s: int | None = None
     max_lifetime_s: int | None = None
     platform_version: str | None = None
+    network: Network | None = None
 
 
 @dataclass(frozen=True, slots=True)
