@@ -55,11 +55,11 @@ check: setup ## format, lint, types, template, state machines, workflows, contai
 	@$(RUN)/ruff format --check --quiet .
 	@$(RUN)/ruff check --quiet .
 	@$(RUN)/mypy
-	@$(RUN)/cfn-lint template.yaml
+	@$(RUN)/cfn-lint template.yaml .github/oidc-role.yaml
 	@for environment in default tst prd; do AWS_DEFAULT_REGION=us-west-2 .local/venv/sam/bin/sam validate --lint --config-env $$environment; done
 	@.local/venv/sam/bin/python tests/security/expand.py template.yaml build/check/template.json
 	@UV_PROJECT_ENVIRONMENT=.local/venv/checkov $(UV) sync --quiet --frozen --no-install-project --only-group checkov
-	@.local/venv/checkov/bin/checkov --config-file .checkov.yaml -f build/check/template.json
+	@.local/venv/checkov/bin/checkov --config-file .checkov.yaml -f build/check/template.json .github/oidc-role.yaml
 	@$(RUN)/python -m pytest -q tests/unit/test_statemachines.py tests/unit/test_template.py tests/unit/test_template_permissions.py tests/unit/test_template_agentcore.py tests/unit/test_template_parameters.py
 
 format: setup ## put the code into its format
