@@ -53,6 +53,21 @@ def test_access_denied_names_the_action_and_is_not_tried_again() -> None:
     assert not isinstance(caught.value, TransientError)
 
 
+@pytest.mark.parametrize(
+    ("resource", "where"), [(" on resource: arn:aws:x:::runtime/*", "arn:aws:x:::runtime/*"), ("", "this")]
+)
+def test_access_denied_says_first_what_was_not_allowed(resource: str, where: str) -> None:
+    implied = "bedrock-agentcore:CreateAgentRuntimeEndpoint"
+    error = client_error("AccessDeniedException", 403)
+    error.response["Error"]["Message"] = (
+        f"User: arn:aws:sts::1:x is not authorized to perform: {implied}{resource} because"
+    )
+    with pytest.raises(FlywheelError) as caught, translated("bedrock-agentcore:CreateAgentRuntime fw"):
+        raise error
+    start = f"bedrock-agentcore:CreateAgentRuntime fw: AccessDeniedException: {implied} is not allowed on {where}: User"
+    assert str(caught.value).startswith(start)
+
+
 def test_missing_credentials_are_said_plainly() -> None:
     with pytest.raises(FlywheelError, match="no AWS credentials"), translated("s3:GetObject k"):
         raise NoCredentialsError

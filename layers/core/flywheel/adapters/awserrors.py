@@ -1,5 +1,6 @@
 """botocore's errors -> those of `flywheel.errors`: one table for all AWS adapters."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -56,6 +57,7 @@ _CONFLICT = frozenset({"ConflictException", "ConditionalCheckFailedException", "
 _INVALID = frozenset({"ValidationException", "InvalidParameterException", "InvalidParameter", "ValidationError"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedException", "NotAuthorizedException"})
 _SERVER_ERROR = 500
+_NEEDED = re.compile(r"not authorized to perform: (?P<action>[\w:-]+)(?: on resource: (?P<resource>\S+))?")
 
 
 def error_code(error: ClientError) -> str:
@@ -74,7 +76,8 @@ def access_denied(error: FlywheelError) -> bool:
 
 def _translate(action: str, error: ClientError) -> FlywheelError:
     code, status = error_code(error), error_status(error)
-    said = f"{action}: {code}: {error.response.get('Error', {}).get('Message', '')}"
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    said = f"{action}: {code}: {message}"
     if code in _NOT_FOUND:
         return NotFoundError(said)
     if code in _CONFLICT:
@@ -84,7 +87,10 @@ def _translate(action: str, error: ClientError) -> FlywheelError:
     if code in _INVALID:
         return InvalidRequestError(said)
     if code in _DENIED:
-        return FlywheelError(f"{said}. Allow this action in the role of the caller")
+        # Often another action than the one that was called; said first, because reports cut long messages.
+        needed = _NEEDED.search(message)
+        what = f"{needed['action']} is not allowed on {needed['resource'] or 'this'}: " if needed else ""
+        return FlywheelError(f"{action}: {code}: {what}{message}. Allow this action in the role of the caller")
     return FlywheelError(said)
 
 
