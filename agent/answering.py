@@ -14,10 +14,12 @@ from strands.types.exceptions import MaxTokensReachedException, ModelThrottledEx
 from strands.types.tools import AgentTool, ToolResult
 
 from agent.errors import ModelFailedError
+from agent.history import opening
 from agent.models import Models, retry_strategy
 from agent.prompts import Prompts
 from agent.request import AgentRequest
 from agent.search import SearchLimit
+from agent.settings import Hyperparameters
 from agent.tools import allowed_tools
 
 ANSWER_DEADLINE_S = 110.0
@@ -94,6 +96,7 @@ class Answering:
             ModelFailedError: the model failed, or throttled three times.
         """
         hyperparameters = request.hyperparameters
+        before, question = opening(request.history, request.question)
         system_prompt = await self._prompts.system_prompt(hyperparameters)
         async with self._tools.tools() as offered:
             tools = allowed_tools(offered, hyperparameters.tools)
@@ -104,14 +107,16 @@ class Answering:
                 tools=[*tools],
                 system_prompt=system_prompt,
                 hooks=[SearchLimit(hyperparameters.top_k), calls],
+                messages=[*before],  # Strands goes on with the list that it is given
                 retry_strategy=retry_strategy(),
                 callback_handler=None,
             )
-            stop_reason = await self._run(agent, request)
+            stop_reason = await self._run(agent, question, hyperparameters)
         usage = agent.event_loop_metrics.accumulated_usage
-        steps = list(_steps(agent.messages))
+        new = agent.messages[len(before) :]
+        steps = list(_steps(new))
         return Answer(
-            answer=_last_text(agent.messages),
+            answer=_last_text(new),
             stop_reason=stop_reason,
             model_id=hyperparameters.model_id,
             trajectory=tuple(call for call, _ in steps),
@@ -119,12 +124,11 @@ class Answering:
             usage=Usage(usage["inputTokens"], usage["outputTokens"], calls.count),
         )
 
-    async def _run(self, agent: Agent, request: AgentRequest) -> str:
-        limits = request.hyperparameters
+    async def _run(self, agent: Agent, question: str, limits: Hyperparameters) -> str:
         try:
             async with asyncio.timeout(self._deadline_s):
                 result: AgentResult = await agent.invoke_async(
-                    request.question,
+                    question,
                     limits={"turns": limits.max_turns, "output_tokens": limits.max_output_tokens},
                 )
         except MaxTokensReachedException:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,7 +12,21 @@ from agent.settings import Hyperparameters, Settings
 MAX_QUESTION_CHARS = 8_000
 """Longer questions are refused: they cost more than any answer from the documentation is worth."""
 
+MAX_TURNS = 50
+"""Turns of a conversation before the question; older ones are for the caller to leave out."""
+
+MAX_HISTORY_CHARS = 60_000
+
 _SHOWN_PROBLEMS = 10
+
+
+class EarlierTurn(BaseModel):
+    """What one side said before the question."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    role: Literal["user", "assistant"]
+    content: Annotated[str, Field(min_length=1)]
 
 
 class Payload(BaseModel):
@@ -21,6 +35,7 @@ class Payload(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     question: str
+    chat_history: Annotated[list[EarlierTurn], Field(max_length=MAX_TURNS)] = []
     user_id: Annotated[str, Field(max_length=200)] | None = None
     tags: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=50)] = []
     overrides: dict[str, Any] | None = None
@@ -28,12 +43,20 @@ class Payload(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class AgentRequest:
-    """One question with the hyperparameters that hold for it."""
+    """One question with the hyperparameters that hold for it. `history`: the conversation before it, oldest first."""
 
     question: str
     hyperparameters: Hyperparameters
     user_id: str | None = None
     tags: tuple[str, ...] = ()
+    history: tuple[EarlierTurn, ...] = ()
+
+    def asked(self) -> dict[str, Any]:
+        """What the person said, in the form of the payload, for the trace."""
+        said: dict[str, Any] = {"question": self.question}
+        if self.history:
+            said["chat_history"] = [turn.model_dump() for turn in self.history]
+        return said
 
 
 def _explained(error: ValidationError) -> str:
@@ -52,7 +75,7 @@ def parse_request(payload: object, settings: Settings) -> AgentRequest:
 
     Raises:
         InvalidPayloadError: not a JSON object.
-        QuestionTooLongError: over `MAX_QUESTION_CHARS`.
+        QuestionTooLongError: over `MAX_QUESTION_CHARS`, or a history of over `MAX_HISTORY_CHARS`.
         InvalidRequestError: an empty question, a field that is missing, unknown or of a wrong type.
         OverrideRefusedError: overrides where none are allowed, or an override that is unknown or out of range.
     """
@@ -67,6 +90,11 @@ def parse_request(payload: object, settings: Settings) -> AgentRequest:
         raise QuestionTooLongError(
             f"The question has {len(question)} characters; {MAX_QUESTION_CHARS} are allowed. Shorten it."
         )
+    history_chars = sum(len(turn.content) for turn in checked.chat_history)
+    if history_chars > MAX_HISTORY_CHARS:
+        raise QuestionTooLongError(
+            f"The chat_history has {history_chars} characters; {MAX_HISTORY_CHARS} are allowed. Leave out old turns."
+        )
     if not question:
         raise InvalidRequestError("The question is empty. Send at least one character that is not white space.")
     return AgentRequest(
@@ -74,6 +102,7 @@ def parse_request(payload: object, settings: Settings) -> AgentRequest:
         hyperparameters=_hyperparameters(checked.overrides, settings),
         user_id=checked.user_id,
         tags=tuple(checked.tags),
+        history=tuple(checked.chat_history),
     )
 
 

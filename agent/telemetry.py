@@ -149,7 +149,7 @@ class Telemetry:
             ):
                 span.set_attribute("langfuse.observation.type", "agent")
                 if request:
-                    span.set_attribute("langfuse.observation.input", _json({"question": request.question}))
+                    span.set_attribute("langfuse.observation.input", _json(request.asked()))
                 yield span
         finally:
             context.detach(token)

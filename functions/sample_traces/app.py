@@ -177,6 +177,7 @@ def outcome_to_dict(outcome: Outcome) -> dict[str, Any]:
         "eligible": draw.eligible,
         "synthetic": draw.synthetic,
         "budget": draw.budget,
+        "unreadable": dict(draw.unreadable),
         "drawn": [
             {
                 "trace_id": one.trace_id,
@@ -210,6 +211,7 @@ def measure(outcome: Outcome, found: LiveFigures) -> None:
         "TracesSeen": draw.seen if draw else 0,
         "TracesEligible": draw.eligible if draw else 0,
         "TracesQueued": outcome.queued,
+        "TracesUnreadable": sum(draw.unreadable.values()) if draw else 0,
         "SamplingUnfinished": int(outcome.state == "unfinished"),
         "BudgetUsed": found.budget.used + found.budget.reserve_used,
         "BudgetLeft": found.budget.left,

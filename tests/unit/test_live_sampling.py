@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel.domain.live_trace import TraceHead, TraceScore, Window
+from flywheel.domain.live_trace import TraceHead, TraceScore, TraceTexts, Window
 from flywheel.domain.sampling_settings import parse_sampling
 from flywheel.domain.synthetic import SYNTHETIC_TAG
 from flywheel.errors import InvalidRequestError, TransientError
@@ -454,3 +454,21 @@ def test_every_trace_has_a_chance_and_is_counted_once_however_late_it_comes(
     assert all(0 < (row.inclusion_probability or 0) <= 1 for row in here.ledger.rows.values())
     assert max(Counter(row.day for row in here.ledger.rows.values()).values(), default=0) <= budget
     here.assert_each_once()
+
+
+def test_what_cannot_be_read_is_not_queued_and_is_counted_with_its_reason() -> None:
+    here = world(traces=20, shortlist=20)
+    for one, _ in here.traces.traces:
+        here.traces.said[one.trace_id] = TraceTexts("Why?", "Because.")
+    odd = head(3, NOON - timedelta(seconds=123)).trace_id
+    here.traces.said[odd] = TraceTexts("", "", "it is empty")
+
+    outcome = here.run()
+
+    assert outcome.draw is not None
+    assert outcome.draw.unreadable == {"it is empty": 1}
+    assert outcome.queued == len(here.queued()) == 5
+    assert odd not in here.queued()
+    kept = here.sampler()._draws.find(outcome.draw.run_id)
+    assert kept is not None
+    assert kept.unreadable == {"it is empty": 1}

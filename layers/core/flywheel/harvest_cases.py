@@ -3,7 +3,9 @@
 import json
 from datetime import datetime
 
+from flywheel.domain.exchange import Turn
 from flywheel.domain.golden import DatasetError, GoldenItem, item_from_langfuse, item_to_langfuse
+from flywheel.domain.golden_item import identity
 from flywheel.domain.harvest import (
     Decision,
     Neighbour,
@@ -57,8 +59,9 @@ class Cases:
             return decide_unflagged(review, row.harvest, stored)
         if review.contradictions:
             return decide_contradicted(review, row.harvest)
-        if not trace.question:
-            return Decision("conflict", message="the trace has no question that can be read")
+        if trace.unreadable or not trace.question:
+            why = f": {trace.unreadable}" if trace.unreadable else ""
+            return Decision("conflict", message=f"the trace has no question that can be read{why}")
         case = self._case(row, review, trace, now)
         if case is None:
             return Decision("conflict", message="a golden item cannot hold its texts: too long, or damaged characters")
@@ -68,7 +71,7 @@ class Cases:
         if decision.effect == "write":
             self._built[row.trace_id] = case
             # After question and facts, so that what is redacted has the same placeholders in it.
-            texts = [trace.question, *review.facts, review.answer]
+            texts = [*_asked(trace), *review.facts, review.answer]
             self._answers[row.trace_id] = self._redactor.redact(texts).texts[-1]
         return decision
 
@@ -95,8 +98,12 @@ class Cases:
 
     def _case(self, row: LiveReview, review: TypedReview, trace: TraceContent, now: datetime) -> GoldenItem | None:
         context = json.dumps(trace.context, ensure_ascii=False) if trace.context else ""
-        redacted = self._redactor.redact([trace.question, *review.facts, context])
-        question, *facts, said = redacted.texts
+        redacted = self._redactor.redact([*_asked(trace), *review.facts, context])
+        question, *others, said = redacted.texts
+        turns = tuple(
+            Turn(turn.speaker, text) for turn, text in zip(trace.turns, others[: len(trace.turns)], strict=True)
+        )
+        facts = others[len(trace.turns) :]
         source = Provenance(
             trace_id=row.trace_id,
             reviewers=review.reviewers,
@@ -106,7 +113,7 @@ class Cases:
             redacted=redacted.replaced,
             context={"request": said} if said else {},
         )
-        case = golden_case(question, facts, trace.tools, review, source)
+        case = golden_case(question, facts, trace.tools, review, source, turns=turns)
         try:
             # Held against the same rules as an item that comes back from Langfuse: what cannot be read is not written.
             return item_from_langfuse(item_to_langfuse(case))
@@ -114,7 +121,13 @@ class Cases:
             return None
 
     def _nearest(self, case: GoldenItem) -> Neighbour | None:
-        others = [item for item in self.active().values() if item.item_id != case.item_id]
+        # The same words after another conversation ask something else.
+        before = identity("", case.turns)
+        others = [
+            item
+            for item in self.active().values()
+            if item.item_id != case.item_id and identity("", item.turns) == before
+        ]
         likeness = self._likeness.questions(case.question, [item.question for item in others])
         near = [
             (alike, item) for alike, item in zip(likeness, others, strict=True) if alike >= self._settings.similarity
@@ -136,3 +149,8 @@ class Cases:
             if release.since <= moment and (release.until is None or moment < release.until):
                 return release.gate_id
         return None
+
+
+def _asked(trace: TraceContent) -> list[str]:
+    """What was said to the agent, the question first, in the order in which it is redacted."""
+    return [trace.question, *(turn.text for turn in trace.turns)]

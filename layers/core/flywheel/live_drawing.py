@@ -1,5 +1,6 @@
 """A window of production -> a draw: read in the fewest requests, within the time that is left."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,13 @@ from flywheel.ports import AnswerJudge, Clock, DatasetStore, TraceSource
 
 class TimeIsOverError(Exception):
     """There was no time to read the whole window."""
+
+
+class Taken(NamedTuple):
+    """What was drawn, and how many traces of the shortlist could not be: nothing can be made of what was asked."""
+
+    drawn: tuple[DrawnTrace, ...]
+    unreadable: dict[str, int]
 
 
 class Seen(NamedTuple):
@@ -60,14 +68,19 @@ class Drawing:
 
     def draw(
         self, window: Window, heads: list[TraceHead], budget: int, *, stop: datetime, more: tuple[str, ...] = ()
-    ) -> tuple[DrawnTrace, ...]:
-        """At most `budget` of these traces; `more`: reasons that all of them have. No judge is asked after `stop`."""
+    ) -> Taken:
+        """At most `budget` of these traces; `more`: reasons that all of them have. No judge is asked after `stop`.
+
+        What holds no question that can be read is left out before anybody looks at it: no golden item could come of it.
+        """
         if budget < 1 or not heads:
-            return ()
+            return Taken((), {})
         failing = self.source.failing(Window(window.since, window.until + timedelta(seconds=1)))
         listed = shortlist(heads, failing, self.settings, self.key, max(self.settings.shortlist, budget))
+        texts = self.source.texts([one.head for one in listed])
+        unreadable = Counter(found.unreadable for found in texts.values() if found.unreadable)
+        listed = [one for one in listed if one.head.trace_id not in texts or not texts[one.head.trace_id].unreadable]
         chosen = [one.head for one in listed]
-        texts = self.source.texts(chosen)
         drawn = draw(
             listed,
             budget,
@@ -80,7 +93,7 @@ class Drawing:
             golden=self._golden(),
             judged_low=self._judged_low(judged(listed, self.key, self.settings), texts, stop),
         )
-        return tuple(self._drawn(one, more) for one in drawn)
+        return Taken(tuple(self._drawn(one, more) for one in drawn), dict(unreadable))
 
     def _judged_low(self, traces: list[str], texts: Mapping[str, TraceTexts], stop: datetime) -> frozenset[str]:
         asked = {trace: texts[trace] for trace in traces if trace in texts and texts[trace].question.strip()}

@@ -6,7 +6,7 @@ No texts and no people's names: ids, times, probabilities and counts.
 import hashlib
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar, Literal
 
@@ -43,6 +43,7 @@ class Draw:
         day: UTC day of whose budget it is.
         synthetic: traces left out because synthetic users made them.
         budget: how many it could take.
+        unreadable: why traces of the shortlist were left out, with how many: no question in them can be read.
         seen_key: object with the traces that the next window sees again.
     """
 
@@ -59,6 +60,7 @@ class Draw:
     budget: int
     drawn: tuple[DrawnTrace, ...]
     seen_key: str = ""
+    unreadable: Mapping[str, int] = field(default_factory=dict)
     version: Literal[1] = 1
 
     @property

@@ -203,7 +203,7 @@ class LiveSampler:
         before = self._draws.seen(progress.seen_key, reaches.since)
         seen = self._drawing.read(reaches, before, stop=deadline - _TO_ASK)
         eligible = self._drawing.eligible(seen.heads)
-        drawn = self._drawing.draw(reaches, eligible, budget, stop=deadline - _TO_ASK, more=(ALERT,) if alarmed else ())
+        taken = self._drawing.draw(reaches, eligible, budget, stop=deadline - _TO_ASK, more=(ALERT,) if alarmed else ())
         first = int((window.until - overlap).timestamp())
         kept = {mark: at for mark, at in (before | seen.marks).items() if at >= first}
         return Draw(
@@ -216,7 +216,8 @@ class LiveSampler:
             eligible=len(eligible),
             synthetic=len(seen.heads) - len(eligible),
             budget=budget,
-            drawn=drawn,
+            drawn=taken.drawn,
+            unreadable=taken.unreadable,
             seen_key=self._draws.keep_seen(run, kept) if write else "",
         )
 
@@ -231,7 +232,7 @@ class LiveSampler:
             days = {self._day(), f"{window.since:%Y-%m-%d}"}
             known = {row.trace_id for day in days for row in self._ledger.of_day(day)}
             eligible = [head for head in self._drawing.eligible(heads) if head.trace_id not in known]
-            drawn = self._drawing.draw(window, eligible, budget, stop=deadline - _TO_ASK, more=(ALERT,))
+            taken = self._drawing.draw(window, eligible, budget, stop=deadline - _TO_ASK, more=(ALERT,))
             draw = self._draws.keep(
                 Draw(
                     run_id=run,
@@ -243,7 +244,8 @@ class LiveSampler:
                     eligible=len(eligible),
                     synthetic=len(heads) - len(self._drawing.eligible(heads)),
                     budget=budget,
-                    drawn=drawn,
+                    drawn=taken.drawn,
+                    unreadable=taken.unreadable,
                 )
             )
         used = self.budget()

@@ -380,7 +380,8 @@ def test_unknown_keys_of_an_item_in_langfuse_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"expectedOutput": None}, {"input": None}, {"metadata": {"slice": "sunny"}}, {"input": {"q": "Why?"}}]
+    "changes",
+    [{"expectedOutput": None}, {"input": None}, {"metadata": {"slice": "sunny"}}, {"input": {"order": "Why?"}}],
 )
 def test_an_item_in_langfuse_that_cannot_be_scored_is_an_error_that_names_it(changes: dict[str, Any]) -> None:
     good = {"id": "item-7", "input": {"question": "Why?"}, "expectedOutput": "because", "metadata": None}
@@ -391,3 +392,49 @@ def test_an_item_in_langfuse_that_cannot_be_scored_is_an_error_that_names_it(cha
 def test_what_is_no_item_at_all_is_an_error() -> None:
     with pytest.raises(DatasetError, match="an item is an object, not null"):
         item_from_langfuse(None)  # type: ignore[arg-type]
+
+
+HISTORY = [{"role": "user", "content": "How do I archive it?"}, {"role": "assistant", "content": "By its status."}]
+
+
+def test_a_conversation_before_the_question_is_kept_and_written_again() -> None:
+    (item,) = parse_dataset(
+        json.dumps([element(input={"question": "And undo it?", "chat_history": HISTORY})]), source="f"
+    )
+
+    assert [(turn.speaker, turn.text) for turn in item.turns] == [
+        ("user", HISTORY[0]["content"]),
+        ("assistant", HISTORY[1]["content"]),
+    ]
+    assert item_to_file(item)["input"]["chat_history"] == HISTORY
+    assert item_from_langfuse(item_to_langfuse(item)) == item
+
+
+def test_the_same_question_after_another_conversation_is_another_item() -> None:
+    alone = {"input": {"question": "And undo it?"}, "expected_output": "No."}
+    after = {"input": {"question": "And undo it?", "chat_history": HISTORY}, "expected_output": "Yes."}
+
+    first, second = parse_dataset(json.dumps([alone, after]), source="f")
+
+    assert first.item_id == question_id("And undo it?") != second.item_id
+
+
+@pytest.mark.parametrize("history", ["Human: hi", [{"x": 1}], [{"role": "user", "content": "y" * 10_001}]])
+def test_a_conversation_that_cannot_be_sent_is_a_problem_of_the_file(history: Any) -> None:
+    (problem,) = wrong(json.dumps([element(input={"question": "Why?", "chat_history": history})]))
+    assert problem.path.startswith("input.chat_history")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "Why?",
+        {"prompt": "Why?"},
+        [{"role": "user", "content": "Why?"}],
+        {"messages": [{"type": "human", "content": "Why?"}]},
+        {"args": [], "kwargs": {"question": "Why?"}},
+    ],
+)
+def test_an_item_made_of_a_trace_of_any_agent_is_read(given: Any) -> None:
+    item = item_from_langfuse({"id": "i", "input": given, "expectedOutput": "Because.", "metadata": None})
+    assert (item.question, item.response_facts, item.slice) == ("Why?", ("Because.",), "happy_path")

@@ -2,10 +2,12 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from flywheel.domain.exchange import Turn
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import FactScore, TrialKey, TrialRecord
 from flywheel.domain.prices import cost_usd, load_prices
@@ -244,3 +246,23 @@ def test_a_repeated_judgement_is_put_on_record_and_one_that_fails_costs_nothing(
     letter = again.choice if isinstance(again, FactScore) else ""
     assert [(fact.choice, fact.again) for fact in record.facts] == [("B", letter), ("B", "")]
     assert record.scores["correctness"] == 1.0
+
+
+def test_the_conversation_before_a_question_is_sent_with_it() -> None:
+    turns = (Turn("user", "How do I archive an item?"), Turn("assistant", "Set its status to ARCHIVED."))
+    agent = Agent()
+
+    carry_out(agent, items=[replace(golden(1), turns=turns)])
+
+    assert agent.calls[0]["chat_history"] == [
+        {"role": "user", "content": "How do I archive an item?"},
+        {"role": "assistant", "content": "Set its status to ARCHIVED."},
+    ]
+
+
+def test_a_question_without_a_conversation_is_sent_alone() -> None:
+    agent = Agent()
+
+    carry_out(agent)
+
+    assert "chat_history" not in agent.calls[0]

@@ -8,6 +8,8 @@ from itertools import batched
 from typing import Any, Final
 
 from flywheel.adapters.langfuse import LangfuseApi, Query, json_bytes, segment
+from flywheel.domain.exchange import read_question
+from flywheel.domain.golden_check import unfit
 from flywheel.domain.live_form import SaidComment, SaidScore
 from flywheel.errors import NotFoundError
 from flywheel.ports.harvest import TraceContent
@@ -98,8 +100,16 @@ class LangfuseLiveReviews:
                 trace = str(root["traceId"])
                 # Spans that were sent again may be there twice.
                 names = tuple(name for _, _, name in sorted(set(called.get(trace, []))))
-                question, context = _request(root.get("input"))
-                found[trace] = TraceContent(trace, question, names, context, root.get("output"))
+                asked = read_question(root.get("input"))
+                found[trace] = TraceContent(
+                    trace,
+                    asked.question,
+                    names,
+                    asked.rest,
+                    root.get("output"),
+                    turns=asked.turns,
+                    unreadable=unfit(asked),
+                )
         return found
 
     def remark(self, trace_id: str, text: str) -> None:
@@ -164,21 +174,6 @@ def _score(score: dict[str, Any], *, people: bool) -> SaidScore:
         people=people,
         comment=str(score.get("comment") or ""),
     )
-
-
-def _request(text: Any) -> tuple[str, dict[str, Any]]:
-    """The question and what else the request said; an input that is no request is the question itself."""
-    content = text
-    if isinstance(text, str):
-        try:
-            content = json.loads(text)
-        except ValueError:
-            content = text
-    if isinstance(content, dict):
-        question = content.get("question")
-        rest = {key: value for key, value in content.items() if key != "question"}
-        return (question.strip(), rest) if isinstance(question, str) else ("", rest)
-    return (text.strip() if isinstance(text, str) else ""), {}
 
 
 def _iso(moment: datetime) -> str:

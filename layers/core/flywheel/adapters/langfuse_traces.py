@@ -10,6 +10,8 @@ from itertools import batched
 from typing import Any, Final
 
 from flywheel.adapters.langfuse import LangfuseApi, LangfuseTooMuchError
+from flywheel.domain.exchange import read_answer, read_question
+from flywheel.domain.golden_check import unfit
 from flywheel.domain.live_trace import TraceHead, TraceScore, TraceTexts, Window
 
 _PATH: Final = "v2/observations"
@@ -71,16 +73,10 @@ class LangfuseTraces:
             rows = [row for page in self._pages(window, query, _HEADS_PER_PAGE) for row in page]
         except LangfuseTooMuchError:
             if len(heads) == 1:
-                return {}  # its texts alone are too much: it is judged by everything else
+                return {heads[0].trace_id: TraceTexts("", "", "its texts alone are more than Langfuse gives at once")}
             half = len(heads) // 2
             return self._texts(heads[:half]) | self._texts(heads[half:])
-        return {
-            str(row["traceId"]): TraceTexts(
-                plain_text(row.get("input"), ("question", "prompt", "input", "message", "query", "content")),
-                plain_text(row.get("output"), ("answer", "output", "response", "message", "text", "content")),
-            )
-            for row in rows
-        }
+        return {str(row["traceId"]): _texts_of(row) for row in rows}
 
     def scores(self, trace_ids: Sequence[str]) -> dict[str, tuple[TraceScore, ...]]:
         found: dict[str, list[TraceScore]] = {}
@@ -183,17 +179,6 @@ def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def plain_text(raw: Any, names: Sequence[str]) -> str:
-    """What was said, out of the JSON text that Langfuse keeps: what the first of these names holds, or all of it."""
-    if raw is None:
-        return ""
-    value = raw
-    if isinstance(raw, str):
-        try:
-            value = json.loads(raw)
-        except ValueError:
-            return raw
-    if isinstance(value, dict):
-        named = next((value[name] for name in names if isinstance(value.get(name), str)), None)
-        return named if named is not None else json.dumps(value, ensure_ascii=False)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _texts_of(row: dict[str, Any]) -> TraceTexts:
+    asked = read_question(row.get("input"))
+    return TraceTexts(asked.question, read_answer(row.get("output")).text, unfit(asked))

@@ -1,6 +1,7 @@
 """Dataset text -> validated golden items, or every problem with its line and item.
 
-The file is a JSON list. An element has `input.question` and `expected_output`: an object (`trajectory`,
+The file is a JSON list. An element has `input.question`, after a conversation `input.chat_history` (a list of
+`{"role": "user" | "assistant", "content": text}`, oldest first), and `expected_output`: an object (`trajectory`,
 `search_term`, `response_facts`, `must_refuse`) or one plain fact as text; `id` and `metadata` (`slice`, `origin`, and
 anything else) may be left out.
 """
@@ -11,7 +12,7 @@ from typing import Any
 
 from flywheel.domain.dataset_problems import DatasetError, Problem
 from flywheel.domain.golden_check import ItemCheck, Place
-from flywheel.domain.golden_item import GoldenItem, normalised_question
+from flywheel.domain.golden_item import GoldenItem, identity
 from flywheel.domain.json_positions import JsonText
 from flywheel.domain.json_words import kind, shown
 
@@ -101,8 +102,8 @@ class _Reader:
         same = self._ids.setdefault(check.item_id, number) if check.item_id else number
         if same != number and given:
             self._problem(number, offset, ("id",), f"item {same} has the same id already")
-        question = normalised_question(check.question)
-        same = self._questions.setdefault(question, number) if question else number
+        question = identity(check.question, check.turns)
+        same = self._questions.setdefault(question, number) if check.question else number
         if same != number:
             self._problem(number, offset, ("input", "question"), f"item {same} asks the same question")
         return item

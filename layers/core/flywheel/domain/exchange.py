@@ -10,10 +10,11 @@ bounded part of what it gets: what it cannot read it says, in words for people t
 from typing import Any
 
 from flywheel.domain.exchange_answer import Answered, AnswerSearch
+from flywheel.domain.exchange_history import earlier_turns
 from flywheel.domain.exchange_messages import Turn
 from flywheel.domain.exchange_question import Asked, QuestionSearch
 
-__all__ = ["Answered", "Asked", "Turn", "read_answer", "read_question"]
+__all__ = ["Answered", "Asked", "Turn", "read_answer", "read_history", "read_question"]
 
 
 def read_question(given: Any) -> Asked:
@@ -30,3 +31,11 @@ def read_answer(given: Any) -> Answered:
         return AnswerSearch().look(given)
     except RecursionError:
         return Answered(unreadable="it is nested too deeply")
+
+
+def read_history(given: Any) -> tuple[Turn, ...] | None:
+    """The turns of a conversation that is kept by itself; none of an empty one, None when it cannot be read."""
+    try:
+        return earlier_turns(given)
+    except RecursionError:
+        return None

@@ -135,9 +135,10 @@ def _text(text: str) -> Answered:
 
 
 def _last_words(messages: Sequence[Any]) -> Answered:
-    turns = [turn for turn in conversation(messages) if turn.speaker == "assistant" and turn.text]
-    if turns:
-        return Answered(turns[-1].text)
+    said_by_it = [heard.turn for heard in conversation(messages) if heard.turn.speaker == "assistant"]
+    words = [turn.text for turn in said_by_it if turn.text]
+    if words:
+        return Answered(words[-1])
     return Answered(unreadable="none of its messages has words of the agent")
 
 

@@ -53,15 +53,21 @@ def _listed(entries: Sequence[Any]) -> tuple[Turn, ...] | None:
     found: list[Turn] = []
     for entry in entries:
         if isinstance(entry, list) and entry and is_message(entry[0]):
-            turns: tuple[Turn, ...] | None = conversation(entry)
+            turns = _spoken(entry)
         elif is_message(entry):
-            turns = conversation([entry])
+            turns = _spoken([entry])
         else:
             turns = _lines(entry) if isinstance(entry, str) else _pair(entry)
         if turns is None:
             return None
         found += turns
     return tuple(found)
+
+
+def _spoken(messages: Sequence[Any]) -> tuple[Turn, ...] | None:
+    """None: an image or a file is part of it."""
+    heard = conversation(messages)
+    return None if any(one.attached for one in heard) else tuple(one.turn for one in heard)
 
 
 def _pair(entry: Any) -> tuple[Turn, ...] | None:

@@ -49,10 +49,17 @@ _CLOSING: Final = tuple(".,;:!?)]}\u2019\u201d\u3002\uff0c\uff1f\uff01")
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one side said in a conversation; `attached`: with something that is no text."""
+    """What one side said in a conversation, in words."""
 
     speaker: Speaker
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A turn as it was read; `attached`: an image, a file or a sound came with it."""
+
+    turn: Turn
     attached: bool = False
 
 
@@ -72,9 +79,9 @@ def is_message(value: Any) -> bool:
     return _role(named) is not None and any(name in named for name in (*_CONTENT_NAMES, "refusal", "toolcalls"))
 
 
-def conversation(messages: Iterable[Any]) -> tuple[Turn, ...]:
+def conversation(messages: Iterable[Any]) -> tuple[Heard, ...]:
     """The turns with words or attachments in them, of users and assistants; all else is left out."""
-    turns: list[Turn] = []
+    turns: list[Heard] = []
     for message in messages:
         if isinstance(message, Mapping):
             turns += _turn(_unwrapped(message))
@@ -118,7 +125,7 @@ def joined(texts: Iterable[str]) -> str:
     return whole
 
 
-def _turn(named: Fields) -> list[Turn]:
+def _turn(named: Fields) -> list[Heard]:
     role = _role(named)
     if role not in ("user", "assistant"):
         return []
@@ -128,7 +135,7 @@ def _turn(named: Fields) -> list[Turn]:
     words = said(content)
     refusal = named.get("refusal")
     text = words.text if words.text.strip() or not isinstance(refusal, str) else refusal
-    return [Turn(role, text.strip(), words.attached)] if text.strip() or words.attached else []
+    return [Heard(Turn(role, text.strip()), words.attached)] if text.strip() or words.attached else []
 
 
 def _unwrapped(value: Mapping[Any, Any]) -> Fields:

@@ -125,6 +125,9 @@ class QuestionSearch:
                 continue
             asked = _of_contents(held[name]) if name == "contents" else None
             asked = asked or self.look(held[name], depth + 1)
+            if asked.unreadable and name in _QUESTION_NAMES and isinstance(held[name], str) and held[name].strip():
+                # The name says that it is the question: then half of a JSON document is what was asked.
+                asked = Asked(held[name].strip())
             if not asked.unreadable and not (name in _MESSAGES_NAMES and _is_history(held, name)):
                 return asked, name
             failed = failed or (asked, name)
@@ -166,20 +169,17 @@ class QuestionSearch:
         if before and before[-1] == Turn("user", asked.question):
             before = before[:-1]
         rest = {str(key): one for key, one in value.items() if plain_name(str(key)) not in (read, *kept)}
-        turns = asked.turns or before
-        if not asked.unreadable and any(turn.attached for turn in turns):
-            return Asked(unreadable="an image or a file belongs to the conversation, which text cannot hold")
-        return Asked(asked.question, turns, {**asked.rest, **rest}, asked.unreadable)
+        return Asked(asked.question, asked.turns or before, {**asked.rest, **rest}, asked.unreadable)
 
 
 def _of_messages(messages: Sequence[Any]) -> Asked:
-    turns = conversation(messages)
-    last = max((at for at, turn in enumerate(turns) if turn.speaker == "user"), default=None)
+    heard = conversation(messages)
+    last = max((at for at, one in enumerate(heard) if one.turn.speaker == "user"), default=None)
     if last is None:
         return Asked(unreadable="none of its messages is from the user")
-    if any(turn.attached for turn in turns[: last + 1]):
+    if any(one.attached for one in heard[: last + 1]):
         return Asked(unreadable="an image or a file belongs to the conversation, which text cannot hold")
-    return Asked(turns[last].text, turns[:last])
+    return Asked(heard[last].turn.text, tuple(one.turn for one in heard[:last]))
 
 
 def _of_words(content: Any) -> Asked:
@@ -202,8 +202,8 @@ def _is_history(held: Fields, name: str) -> bool:
     given = held[name]
     if not isinstance(given, list) or not isinstance(held.get("input", held.get("prompt")), str):
         return False
-    turns = conversation(given)
-    return bool(turns) and turns[-1].speaker == "assistant"
+    heard = conversation(given)
+    return bool(heard) and heard[-1].turn.speaker == "assistant"
 
 
 def _is_spoken(text: str) -> bool:

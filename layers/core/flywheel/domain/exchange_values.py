@@ -41,6 +41,8 @@ def decoded(value: Any) -> Any:
 def _decoded_once(text: str) -> Any:
     if len(text) > LONGEST_TEXT:
         raise DamagedError(f"it has {len(text)} characters, of which {LONGEST_TEXT} at most are read")
+    if text.strip() == "null":
+        return None
     if text.lstrip()[:1] == '"':
         return _quoted(text)
     if _SAYS_NOTATION.match(text):

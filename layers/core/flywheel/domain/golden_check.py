@@ -3,15 +3,25 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flywheel.domain.golden_item import SLICES, GoldenItem, question_id
+from flywheel.domain.exchange import Asked, Turn, read_history, read_question
+from flywheel.domain.golden_item import CHAT_HISTORY, SLICES, GoldenItem, question_id
 from flywheel.domain.json_words import kind, shown
 
-_LONGEST = {"id": 200, "question": 10_000, "fact": 2_000, "search term": 500, "tool name": 200, "origin": 100}
+_LONGEST = {
+    "id": 200,
+    "question": 10_000,
+    "turn": 10_000,
+    "fact": 2_000,
+    "search term": 500,
+    "tool name": 200,
+    "origin": 100,
+}
 _MOST_FACTS = 50
 _MOST_STEPS = 100
+_MOST_TURNS = 50
 _MOST_METADATA_CHARACTERS = 32_768
 _DEEPEST_METADATA = 32
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
@@ -27,14 +37,15 @@ class ItemCheck:
 
     `item_id` and `question` are what was read of them, empty when they are wrong themselves: an element with another
     problem can still repeat one.
-    `lenient` is for items that people edited in Langfuse: unknown keys there are passed over, any id is taken as it
-    is, and `input` may be the question itself.
+    `lenient` is for items that people made or edited in Langfuse: unknown keys there are passed over, any id is taken
+    as it is, and `input` may have the form of any agent (`exchange`): the question, or a trace's input as it was.
     """
 
     def __init__(self, *, lenient: bool = False) -> None:
         self.problems: list[tuple[Place, str]] = []
         self.item_id = ""
         self.question = ""
+        self.turns: tuple[Turn, ...] = ()
         self._lenient = lenient
 
     def read(self, element: Any) -> GoldenItem | None:
@@ -49,27 +60,50 @@ class ItemCheck:
         fields |= self._metadata(element)
         if self.problems:
             return None
-        return GoldenItem(item_id=self.item_id, question=self.question, **fields)
+        return GoldenItem(item_id=self.item_id, question=self.question, turns=self.turns, **fields)
 
     def _question(self, element: Mapping[str, Any]) -> str:
         if "input" not in element:
             self._wrong((), "input is missing; an item needs input.question")
             return ""
         given = element["input"]
-        if self._lenient and isinstance(given, str):
-            return self._text(("input",), given, "question")
+        if self._lenient and not (isinstance(given, Mapping) and isinstance(given.get("question"), str)):
+            return self._asked(("input",), read_question(given))
         if not isinstance(given, Mapping):
             self._wrong(("input",), f"is {kind(given)}; expected an object with a question")
             return ""
-        self._keys(("input",), given, {"question"})
+        self._keys(("input",), given, {"question", CHAT_HISTORY})
+        if CHAT_HISTORY in given:
+            self._history(("input", CHAT_HISTORY), given[CHAT_HISTORY])
         if "question" not in given:
             self._wrong(("input",), "question is missing")
             return ""
         return self._text(("input", "question"), given["question"], "question")
 
+    def _asked(self, place: Place, asked: Asked) -> str:
+        if asked.unreadable:
+            self._wrong(place, f"no question can be read: {asked.unreadable}")
+            return ""
+        self._turns((*place, CHAT_HISTORY), asked.turns)
+        return self._text(place, asked.question, "question")
+
+    def _history(self, place: Place, given: Any) -> None:
+        turns = read_history(given) if isinstance(given, list) else None
+        if turns is None:
+            self._wrong(place, 'is no list of turns such as {"role": "user", "content": "..."}')
+        else:
+            self._turns(place, turns)
+
+    def _turns(self, place: Place, turns: Sequence[Turn]) -> None:
+        if len(turns) > _MOST_TURNS:
+            self._wrong(place, f"has {len(turns)} turns; at most {_MOST_TURNS} are allowed")
+        for number, turn in enumerate(turns[:_MOST_TURNS]):
+            self._text((*place, number), turn.text, "turn")
+        self.turns = tuple(turns)
+
     def _id(self, element: Mapping[str, Any]) -> str:
         if element.get("id") is None:
-            return question_id(self.question) if self.question else ""
+            return question_id(self.question, self.turns) if self.question else ""
         item_id = self._text(("id",), element["id"], "id")
         if item_id and not self._lenient and not _ID.fullmatch(item_id):
             self._wrong(("id",), "may have letters, digits and . _ : - only, starting with a letter or digit")
@@ -181,6 +215,15 @@ class ItemCheck:
 
     def _wrong(self, place: Place, message: str) -> None:
         self.problems.append((place, message))
+
+
+def unfit(asked: Asked) -> str:
+    """Why no golden item can hold what was asked, in words for people; empty when one can."""
+    if asked.unreadable:
+        return asked.unreadable
+    check = ItemCheck(lenient=True)
+    check._asked((), asked)  # noqa: SLF001 - the same rules, of the same module
+    return check.problems[0][1] if check.problems else ""
 
 
 def _expected_kind(value: Any) -> str:

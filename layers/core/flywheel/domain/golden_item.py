@@ -9,9 +9,13 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import ConfigDict
 
+from flywheel.domain.exchange import Turn
 from flywheel.domain.strict import STRICT
 
 type Slice = Literal["happy_path", "edge_case", "adversarial", "production"]
+
+CHAT_HISTORY = "chat_history"
+"""Field of a golden item's input, and of the payload, with the conversation before the question."""
 
 SLICES: tuple[Slice, ...] = get_args(Slice.__value__)
 
@@ -22,7 +26,8 @@ class GoldenItem:
 
     `trajectory` lists tool names in the expected order; empty means that it is not scored. `response_facts` are single
     statements that a correct answer contains. An item with `must_refuse` has no facts: the right answer is a refusal.
-    `metadata` is everything else the file said about the item, kept as it came.
+    `turns` is the conversation before the question, oldest first; it is sent with it. `metadata` is everything else the
+    file said about the item, kept as it came.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
@@ -36,6 +41,7 @@ class GoldenItem:
     response_facts: tuple[str, ...] = ()
     must_refuse: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
 
     @property
     def must_pass(self) -> bool:
@@ -48,9 +54,23 @@ def normalised_question(question: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", question).casefold().split())
 
 
-def question_id(question: str) -> str:
-    """The id of an item that was given none: `g-` and 16 hex digits of the hash of its normalised question."""
-    return "g-" + hashlib.sha256(normalised_question(question).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def question_id(question: str, turns: Iterable[Turn] = ()) -> str:
+    """The id of an item that was given none: `g-` and 16 hex digits of the hash of what it asks."""
+    return "g-" + hashlib.sha256(identity(question, turns).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def identity(question: str, turns: Iterable[Turn] = ()) -> str:
+    """What makes two items ask the same: the question, and the conversation before it where there is one."""
+    before = [f"{turn.speaker} {normalised_question(turn.text)}" for turn in turns]
+    return "\n".join([*before, normalised_question(question)])
+
+
+def asked(item: GoldenItem) -> dict[str, Any]:
+    """What an agent is asked with: the question, and `chat_history` when a conversation came before it."""
+    said: dict[str, Any] = {"question": item.question}
+    if item.turns:
+        said[CHAT_HISTORY] = [{"role": turn.speaker, "content": turn.text} for turn in item.turns]
+    return said
 
 
 def expected_output(item: GoldenItem) -> dict[str, Any]:
@@ -67,7 +87,7 @@ def item_to_file(item: GoldenItem) -> dict[str, Any]:
     """One element of the dataset file; `parse_dataset` reads it back."""
     return {
         "id": item.item_id,
-        "input": {"question": item.question},
+        "input": asked(item),
         "expected_output": expected_output(item),
         "metadata": {**item.metadata, "slice": item.slice, "origin": item.origin},
     }

@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from flywheel.domain.exchange import Turn
 from flywheel.domain.golden_item import GoldenItem
 from flywheel.domain.live_form import TypedReview
 from flywheel.domain.live_review import Harvest, HarvestState
@@ -77,12 +78,27 @@ def growth_id(items: Mapping[str, str]) -> str:
 
 def content_hash(item: GoldenItem) -> str:
     """Over what an answer is held against; metadata does not count."""
-    content = [item.question, item.slice, item.trajectory, item.search_term, item.response_facts, item.must_refuse]
+    content: list[Any] = [
+        item.question,
+        item.slice,
+        item.trajectory,
+        item.search_term,
+        item.response_facts,
+        item.must_refuse,
+    ]
+    # Items without a conversation keep the hash that they were written with.
+    content += [[[turn.speaker, turn.text] for turn in item.turns]] if item.turns else []
     return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()[:32]
 
 
 def golden_case(
-    question: str, facts: Sequence[str], trajectory: Sequence[str], review: TypedReview, source: Provenance
+    question: str,
+    facts: Sequence[str],
+    trajectory: Sequence[str],
+    review: TypedReview,
+    source: Provenance,
+    *,
+    turns: Sequence[Turn] = (),
 ) -> GoldenItem:
     """The golden item of a flagged review; texts are redacted already."""
     item = GoldenItem(
@@ -93,6 +109,7 @@ def golden_case(
         trajectory=tuple(trajectory) if review.trajectory_confirmed and not review.must_refuse else (),
         response_facts=() if review.must_refuse else tuple(facts),
         must_refuse=review.must_refuse,
+        turns=tuple(turns),
     )
     metadata: dict[str, Any] = {
         "source_trace_id": source.trace_id,
@@ -106,17 +123,7 @@ def golden_case(
     }
     if source.context:
         metadata["context"] = dict(source.context)
-    return GoldenItem(
-        item.item_id,
-        item.question,
-        item.slice,
-        item.origin,
-        item.trajectory,
-        item.search_term,
-        item.response_facts,
-        item.must_refuse,
-        metadata,
-    )
+    return replace(item, metadata=metadata)
 
 
 def decide_unflagged(review: TypedReview, before: Harvest | None, stored: StoredCase | None) -> Decision:

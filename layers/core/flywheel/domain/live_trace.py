@@ -34,10 +34,14 @@ class TraceHead:
 
 @dataclass(frozen=True, slots=True)
 class TraceTexts:
-    """What the root observation got and gave, as plain text."""
+    """What the root observation got and gave, as plain text.
+
+    `unreadable`: why no golden item could come of it, whatever a reviewer says; empty when one could.
+    """
 
     question: str
     answer: str
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

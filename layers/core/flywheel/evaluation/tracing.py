@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from flywheel.domain.candidate import Parameter
 from flywheel.domain.experiment import parts_of_run
-from flywheel.domain.golden_item import GoldenItem, expected_output
+from flywheel.domain.golden_item import GoldenItem, asked, expected_output
 from flywheel.domain.outcome import Arm, FactScore, TrialKey, TrialRecord
 from flywheel.domain.plan import ArmPlan, GatePlan
 from flywheel.evaluation import identity
@@ -135,7 +135,7 @@ def spans_of(experiment: Experiment, item: GoldenItem, record: TrialRecord, timi
                 "langfuse.trace.tags": labels.tags,
                 "langfuse.release": experiment.release,
                 "session.id": identity.session_id(gate_id, key),
-                "langfuse.observation.input": _json({"question": item.question}),
+                "langfuse.observation.input": _json(asked(item)),
                 **_answer(record),
                 "langfuse.experiment.item.expected_output": _json(expected_output(item)),
                 "langfuse.experiment.item.metadata": _json({"slice": item.slice, "origin": item.origin}),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flywheel.domain.candidate import Parameter
-from flywheel.domain.golden_item import GoldenItem
+from flywheel.domain.golden_item import GoldenItem, asked
 from flywheel.domain.outcome import Arm, FactScore, Outcome, ToolCall, TrialError, TrialKey, TrialRecord, Usage
 from flywheel.domain.policy import GatePolicy
 from flywheel.domain.scoring import needs_judge, score_trial
@@ -192,7 +192,7 @@ class TrialRunner:
     async def _ask(self, key: TrialKey, item: GoldenItem) -> AgentReply | InvocationFailure:
         arm = self._arms[key.arm]
         labels = arm.experiment.labels
-        request: dict[str, Any] = {"question": item.question, "user_id": labels.user_id, "tags": list(labels.tags)}
+        request: dict[str, Any] = {**asked(item), "user_id": labels.user_id, "tags": list(labels.tags)}
         if arm.overrides:
             request["overrides"] = dict(arm.overrides)
         payload = json.dumps(request, ensure_ascii=False).encode()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from flywheel.domain.exchange import Turn
 from flywheel.domain.golden_item import GoldenItem
 from flywheel.domain.harvest import StoredCase
 from flywheel.domain.live_form import SaidComment, SaidScore
@@ -15,8 +16,9 @@ from flywheel.domain.redaction import Found, Redacted
 class TraceContent:
     """What was asked in a trace and which tools were called, in their order.
 
-    `question` empty: the trace has no request that can be read. `context`: what else the request said. `output`: what
-    its root gave, as Langfuse keeps it and fills the editor of a correction with; None: nothing.
+    `question` empty: `unreadable` says why there is none. `turns`: the conversation before it. `context`: what else the
+    request said. `output`: what its root gave, as Langfuse keeps it and fills the editor of a correction with; None:
+    nothing.
     """
 
     trace_id: str
@@ -24,6 +26,8 @@ class TraceContent:
     tools: tuple[str, ...] = ()
     context: Mapping[str, Any] = field(default_factory=dict)
     output: str | None = None
+    turns: tuple[Turn, ...] = ()
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
