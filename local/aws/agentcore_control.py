@@ -108,6 +108,9 @@ class _Control:
     def _updated(self, make: Callable[..., Response], runtime_id: str, body: Any) -> Response:
         if (agentcore._runtimes.get(runtime_id) or {}).get("status") == "DELETING":
             return agentcore._conflict(f"Agent runtime {runtime_id} is being deleted")
+        if (agentcore._runtimes.get(runtime_id) or {}).get("status") == "CREATE_FAILED":
+            # Whether AWS takes it is not documented: here it does not, so that nothing relies on it.
+            return agentcore._conflict(f"Agent runtime {runtime_id} is in CREATE_FAILED state and cannot be updated")
         live = ((agentcore._endpoints.get(runtime_id) or {}).get("DEFAULT") or {}).get("liveVersion")
         status, headers, payload = make(runtime_id, body)
         if status != 200:  # noqa: PLR2004

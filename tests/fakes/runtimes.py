@@ -51,6 +51,8 @@ class InMemoryRuntimes:
     def update(self, runtime_id: str, spec: RuntimeSpec) -> Runtime:
         _check(spec)
         stored = self._stored(runtime_id)
+        if self.becomes.get(stored.runtime.name, ("READY", ""))[0] == "CREATE_FAILED":
+            raise ConflictError(f"{runtime_id} is in CREATE_FAILED state and cannot be updated")
         version = stored.tokens.get(spec.token)
         if version is None:
             version = str(len(stored.specs) + 1)
@@ -78,7 +80,8 @@ class InMemoryRuntimes:
 
     def runtimes(self) -> Iterator[Runtime]:
         for runtime_id, stored in list(self.stored.items()):
-            status: RuntimeStatus = "DELETING" if runtime_id in self._deleting else "READY"
+            status, _ = self.becomes.get(stored.runtime.name, ("READY", ""))
+            status = "DELETING" if runtime_id in self._deleting else status
             yield replace(stored.runtime, status=status)
 
     def tags(self, runtime_arn: str) -> dict[str, str]:

@@ -513,3 +513,13 @@ def test_a_bucket_of_session_starts_refuses_new_sessions_only_and_fills_again(ag
     assert [outcome(session) for session in "abca"] == ["ok", "ok", "ThrottlingException again", "ok"]
     time.sleep(0.6)
     assert outcome("c") == "ok"
+
+
+def test_a_runtime_that_never_came_up_takes_no_update_and_can_be_deleted(agents: Agents) -> None:
+    made = agents.create(agents.push(CRASHING))
+    runtime_id = made["agentRuntimeId"]
+    agents.wait(runtime_id, "CREATE_FAILED")
+    settings = agents.settings(agents.push(SERVER % "x"))
+
+    assert refusal(agents.control.update_agent_runtime, agentRuntimeId=runtime_id, **settings)[1] == "ConflictException"
+    agents.control.delete_agent_runtime(agentRuntimeId=runtime_id)

@@ -4,7 +4,17 @@ from dataclasses import replace
 
 from flywheel.domain.plan import GatePlan
 from flywheel.errors import ConflictError, TransientError
-from flywheel.ports import Clock, GateRow, GateStore, Promotion, Release, ReleaseStore, RuntimeControl, Settlement
+from flywheel.ports import (
+    Clock,
+    GateRow,
+    GateStore,
+    Promotion,
+    Release,
+    ReleaseStore,
+    Runtime,
+    RuntimeControl,
+    Settlement,
+)
 from flywheel.runtimes import token
 
 
@@ -98,3 +108,20 @@ class ProductionEndpoint:
             self._runtimes.move_endpoint(runtime_id, self._name, version, move_token)
         except ConflictError as error:
             raise TransientError(f"endpoint {self._name} is changing: {error}") from error
+
+
+def version_trouble(runtime: Runtime) -> tuple[str, str]:
+    """Code and words for a version of the production runtime that failed.
+
+    When the very first one did, there is nothing to update, and no function of ours may delete production: the words
+    say how a person does.
+    """
+    why = runtime.failure_reason[:500]
+    if runtime.status != "CREATE_FAILED":
+        return "update_failed", f"version {runtime.version}: {why}"
+    return "runtime_broken", (
+        f"the production runtime {runtime.runtime_id} is in CREATE_FAILED since it was made "
+        f"({why or 'AgentCore gives no reason'}): no update repairs that, and nothing answers from it. Delete it by "
+        f"`aws bedrock-agentcore-control delete-agent-runtime --agent-runtime-id {runtime.runtime_id}`, correct the "
+        "reason, and start the gate again: the promotion makes it anew"
+    )

@@ -33,7 +33,7 @@ from flywheel.ports import (
     RuntimeStatus,
     Settlement,
 )
-from flywheel.production import ProductionEndpoint, promoted_event
+from flywheel.production import ProductionEndpoint, promoted_event, version_trouble
 from flywheel.runtimes import Surroundings, production_spec, token
 from flywheel.smoke_test import smoke_test
 from flywheel.supersession import superseded
@@ -193,6 +193,8 @@ class Promoter:
         else:
             if existing.status in ("CREATING", "UPDATING"):
                 return None  # a promotion that was given up left it so: AgentCore takes one change at a time
+            if existing.status == "CREATE_FAILED":
+                raise _RefusedError(*version_trouble(self._runtimes.get(existing.runtime_id)))
             live = self._runtimes.endpoint(existing.runtime_id, self._settings.endpoint_name)
             made, previous = self._runtimes.update(existing.runtime_id, spec), live.live_version if live else None
         return replace(
@@ -204,7 +206,7 @@ class Promoter:
             return False
         runtime = self._runtimes.get(progress.runtime_id, progress.version)
         if runtime.status in _FAILED:
-            raise _RefusedError("update_failed", f"version {progress.version}: {runtime.failure_reason[:500]}")
+            raise _RefusedError(*version_trouble(runtime))
         return runtime.status == "READY"
 
     def _staged(self, plan: GatePlan, progress: Promotion) -> bool:

@@ -158,6 +158,32 @@ def test_a_version_that_fails_to_update_is_refused(monkeypatch: pytest.MonkeyPat
     assert refused(world, gate) == "update_failed"
 
 
+def test_a_first_runtime_that_fails_to_come_up_is_refused_with_its_repair_and_never_updated() -> None:
+    world = World()
+    world.images.tags["third"] = THIRD_DIGEST
+    world.runtimes.becomes["flywheel_agent_dev"] = ("CREATE_FAILED", "the role cannot be assumed")
+    first = world.passed()
+    assert refused(world, first) == "runtime_broken"
+    runtime = world.runtimes.find("flywheel_agent_dev")
+    assert runtime is not None
+
+    second = world.passed(ecr_event("second", digest=THIRD_DIGEST, time="2026-11-23T11:59:30Z"), "arn:2")
+    assert refused(world, second) == "runtime_broken"
+    row = world.gates.rows[second]
+    assert row.promotion is not None
+    said = row.promotion.message or ""
+    assert "the role cannot be assumed" in said
+    assert f"delete-agent-runtime --agent-runtime-id {runtime.runtime_id}`" in said
+    assert list(world.runtimes.stored[runtime.runtime_id].specs) == ["1"]
+    assert world.releases.head().release is None
+
+    # As the message says: deleted by hand, made anew by the next promotion.
+    world.runtimes.delete(runtime.runtime_id)
+    del world.runtimes.becomes["flywheel_agent_dev"]
+    third = world.passed(ecr_event("third", digest=THIRD_DIGEST, time="2026-11-23T11:59:40Z"), "arn:3")
+    assert world.promote(third)
+
+
 def test_a_promotion_that_takes_too_long_is_put_back() -> None:
     world = World()
     world.in_production()

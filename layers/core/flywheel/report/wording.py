@@ -124,6 +124,10 @@ _WORDINGS = {
         "The configuration cannot be deployed as it was measured", "The message says why."
     ),
     "image_not_found": Wording("The image is not there", "Push it first: `flywheel push`."),
+    "runtime_broken": Wording(
+        "The production runtime never came to be",
+        "Delete it as the message says, correct its reason, start the gate again.",
+    ),
     "wrong_platform": Wording(
         "The image is for another platform",
         "Build it for the platform that the message names (docker buildx build --platform), and push it again.",
