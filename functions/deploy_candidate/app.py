@@ -19,13 +19,14 @@ from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.deployment import Deployer, DeploymentSettings
+from flywheel.domain.own_traffic import gate_environment
 from flywheel.events import ArmRequest
 from flywheel.evidence import GateEvidence
 from flywheel.experiment_deployment import ExperimentDeployer
 from flywheel.experiment_events import RuntimeRequest
 from flywheel.experiment_evidence import ExperimentEvidence
 from flywheel.patience import look_again
-from flywheel.runtimes import Surroundings, gate_environment, network
+from flywheel.runtimes import Surroundings, network
 
 logger, metrics = Logger(), Metrics()
 

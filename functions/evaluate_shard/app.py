@@ -24,13 +24,13 @@ from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
+from flywheel.domain.own_traffic import gate_environment
 from flywheel.domain.prices import load_prices
 from flywheel.evaluation.pace import SessionPace
 from flywheel.evaluation.ports import checked_environment
 from flywheel.evaluation.service import Invocation, Langfuse, ShardEvaluator
 from flywheel.evaluation.shard import Limits, ShardSummary
 from flywheel.events import ShardRequest
-from flywheel.runtimes import gate_environment
 
 logger, metrics = Logger(), Metrics()
 

@@ -16,11 +16,11 @@ from flywheel.adapters.langfuse_late_scores import LangfuseLateScores
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.live_evaluators import CORRECTNESS, EVAL_SOURCE, HELPFULNESS
 from flywheel.domain.outcome import TrialKey, TrialRecord
+from flywheel.domain.own_traffic import gate_environment
 from flywheel.domain.synthetic import SYNTHETIC_TAG
 from flywheel.evaluation import identity
 from flywheel.evaluation.ports import Span
 from flywheel.evaluation.tracing import Timings, experiments, spans_of
-from flywheel.runtimes import gate_environment
 from local.langfuse.testing import RunningStandIn, running_stand_in
 from tests.integration.test_model_server import serve
 from tests.unit.cli.double_session import FACTS, DoubleSession, run

@@ -48,7 +48,7 @@ class Drawing:
     judge: AnswerJudge | None = None
 
     def read(self, window: Window, before: Mapping[bytes, int], *, stop: datetime) -> Seen:
-        """Heads of a window, each once, without those seen `before`.
+        """Heads of a window, each once, without those seen `before` and what flywheel caused itself.
 
         Raises:
             TimeIsOverError: `stop` came before the last page.
@@ -58,7 +58,7 @@ class Drawing:
             pages.extend(page)
             if self.clock.now() >= stop:
                 raise TimeIsOverError
-        heads = once(pages)
+        heads = {trace: head for trace, head in once(pages).items() if not head.own}
         marked = marks(heads.values())
         fresh = [head for trace, head in heads.items() if marked[trace] not in before]
         return Seen(fresh, {marked[trace]: max(0, int(head.at.timestamp())) for trace, head in heads.items()})

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from flywheel.domain.live_trace import Window
+from flywheel.domain.own_traffic import holds_no_traffic
 from flywheel.domain.review_budget import ALERT, DayBudget, day_budget
 from flywheel.domain.sampling_settings import SamplingSettings
 from flywheel.errors import ConflictError, InvalidRequestError, TransientError
@@ -23,7 +24,6 @@ _TO_ASK = timedelta(seconds=60)
 _SHORTEST_WINDOW_S = 60
 _LONGEST_WINDOW_S = 86_400
 _LONGEST_ALERT = timedelta(days=1)
-_NEVER_SAMPLED = ("langfuse", "sdk-experiment")
 
 type State = Literal["drawn", "nothing", "waiting", "unfinished", "busy", "noted", "off"]
 
@@ -42,7 +42,7 @@ class Outcome:
 
 def checked_environment(environment: str) -> str:
     """Raise `InvalidRequestError` for an environment that holds no production traffic."""
-    if environment.startswith(_NEVER_SAMPLED) or environment.endswith("-gate"):
+    if holds_no_traffic(environment):
         raise InvalidRequestError(f"traces of the environment {environment!r} are never sampled: they are no traffic")
     return environment
 
@@ -120,11 +120,14 @@ class LiveSampler:
     ) -> Outcome:
         """A person sent these traces, or those of these sessions: each waits for review, whatever the budget says.
 
-        A trace that Langfuse does not know is queued all the same: it may be too young to be read.
+        A trace that Langfuse does not know is queued all the same: it may be too young to be read. One that flywheel
+        caused itself is not: it is no traffic, whoever sends it.
         """
         now = self._clock.now()
         run = run_id("c", None, self._environment, delivery)
-        heads = {head.trace_id: head.at for head in self._drawing.source.named(trace_ids, session_ids)}
+        named = self._drawing.source.named(trace_ids, session_ids)
+        own = {head.trace_id for head in named if head.own}
+        heads = {head.trace_id: head.at for head in named}
         drawn = tuple(
             DrawnTrace(
                 trace_id=trace,
@@ -136,6 +139,7 @@ class LiveSampler:
                 queue_name=self._settings.queue_name(self._drawing.default_queue, "", ("callout",)),
             )
             for trace in dict.fromkeys([*trace_ids, *heads])
+            if trace not in own
         )
         draw = Draw(run, "callout", now, now, self._day(), len(drawn), len(drawn), 0, len(drawn), drawn)
         return Outcome("drawn", draw, self._asking.ask(draw, end=deadline, budget_used=self.budget().used))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from flywheel.domain.holds import may_promote
+from flywheel.domain.own_traffic import smoke_test_session
 from flywheel.domain.plan import GatePlan
 from flywheel.errors import (
     ConflictError,
@@ -227,7 +228,7 @@ class Promoter:
             self._runtimes.get(runtime_id).arn,
             plan.items,
             gate_id=plan.gate_id,
-            session=f"smoke-{plan.gate_id}-{token(version, plan.gate_id)[:16]}",
+            session=smoke_test_session(plan.gate_id, token(version, plan.gate_id)[:16]),
             qualifier=STAGING_ENDPOINT,
         )
         if trouble is not None:

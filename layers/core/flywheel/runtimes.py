@@ -52,14 +52,6 @@ def network(subnet_ids: str, security_group_ids: str) -> Network | None:
     return Network(subnets, groups) if subnets else None
 
 
-def gate_environment(environment: str) -> str:
-    """Langfuse environment of all that a gate leaves there: it must not be taken for production's traffic.
-
-    `environment` is the stack's own, at most 35 characters: Langfuse takes 40.
-    """
-    return f"{environment}-gate"
-
-
 def runtime_environment(candidate: Candidate, around: Surroundings) -> dict[str, str]:
     """Environment variables of a runtime; each parameter of the candidate becomes the variable of its upper-case name.
 

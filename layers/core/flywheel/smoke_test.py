@@ -3,6 +3,7 @@
 import json
 
 from flywheel.domain.golden import GoldenItem
+from flywheel.domain.own_traffic import Cause, smoke_test_tags
 from flywheel.ports import AgentInvoker, InvocationFailure
 
 
@@ -11,7 +12,7 @@ def smoke_test(
 ) -> str | None:
     """Ask one question under production's own role: it must answer something. None when it does, else why not."""
     question = next((item.question for item in items if not item.must_refuse), items[0].question)
-    payload = json.dumps({"question": question, "tags": ["smoke-test", gate_id]}).encode()
+    payload = json.dumps({"question": question, "user_id": Cause.SMOKE_TEST, "tags": smoke_test_tags(gate_id)}).encode()
     reply = agents.invoke(arn, payload, session_id=session, qualifier=qualifier)
     agents.stop_session(arn, session, qualifier)
     if isinstance(reply, InvocationFailure):

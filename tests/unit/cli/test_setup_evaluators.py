@@ -8,6 +8,7 @@ import pytest
 from cli.setup_evaluators import EvaluatorPart, RulePart
 from cli.setup_rows import Part, carry_out
 from flywheel.domain.live_evaluators import CORRECTNESS, HELPFULNESS, evaluator, live_rule
+from flywheel.domain.own_traffic import tags_of_own
 from flywheel.domain.synthetic import SYNTHETIC_TAG
 from tests.fakes.evaluators import MODEL, InMemoryEvaluators
 from tests.fakes.langfuse_server import LangfuseServer, refusal
@@ -77,7 +78,7 @@ def test_rules_see_our_dataset_and_live_traces_of_people(server: LangfuseServer,
     dataset = server.get("v2/datasets/flywheel-golden")["id"]
     assert [one["value"] for one in made["experiment"]["filter"]] == [[dataset]]
     live = {one["column"]: (one["operator"], one["value"]) for one in made["observation"]["filter"]}
-    assert live["tags"] == ("none of", [SYNTHETIC_TAG])
+    assert live["tags"] == ("none of", [SYNTHETIC_TAG, *tags_of_own()])
     assert live["environment"] == ("any of", ["dev"])
     assert (made["observation"]["sampling"], made["observation"]["status"]) == (0.05, "active")
 

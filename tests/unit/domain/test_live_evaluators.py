@@ -17,6 +17,7 @@ from flywheel.domain.live_evaluators import (
     live_rule,
 )
 from flywheel.domain.metrics import METRICS
+from flywheel.domain.own_traffic import tags_of_own
 from flywheel.domain.review_form import LIVE_FORM
 from flywheel.domain.synthetic import SYNTHETIC_TAG
 
@@ -45,7 +46,7 @@ def test_their_scores_are_told_from_those_of_the_gate_and_of_people() -> None:
 
 
 def test_live_traces_of_synthetic_users_are_not_judged() -> None:
-    assert Condition("arrayOptions", "tags", "none of", (SYNTHETIC_TAG,)) in live_rule("prod").conditions
+    assert Condition("arrayOptions", "tags", "none of", (SYNTHETIC_TAG, *tags_of_own())) in live_rule("prod").conditions
 
 
 def test_differences_are_named_and_the_order_of_lists_is_none() -> None:

@@ -172,6 +172,8 @@ def _head(row: dict[str, Any]) -> TraceHead:
         latency_s=None if latency is None else float(latency),
         tags=tuple(map(str, row.get("tags") or ())),
         environment=str(row.get("environment") or ""),
+        user_id=str(row.get("userId") or ""),
+        session_id=str(row.get("sessionId") or ""),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal
 
+from flywheel.domain.own_traffic import tags_of_own
 from flywheel.domain.synthetic import SYNTHETIC_TAG
 
 type Target = Literal["experiment", "observation"]
@@ -149,7 +150,7 @@ def experiment_rule(dataset_name: str, dataset_id: str) -> Rule:
 def live_rule(environment: str, sampling: float = LIVE_SAMPLING) -> Rule:
     """Helpfulness of a share of what people ask the agent in this environment, without any reference.
 
-    Gates are not in it, their environment is another one; synthetic users are told by their tag.
+    Gates are not in it, their environment is another one; smoke tests and synthetic users are told by their tags.
     """
     return Rule(
         f"flywheel: {HELPFULNESS} in {environment}",
@@ -159,7 +160,7 @@ def live_rule(environment: str, sampling: float = LIVE_SAMPLING) -> Rule:
         (
             Condition("boolean", "isRootObservation", "=", value=True),
             Condition("stringOptions", "environment", "any of", (environment,)),
-            Condition("arrayOptions", "tags", "none of", (SYNTHETIC_TAG,)),
+            Condition("arrayOptions", "tags", "none of", (SYNTHETIC_TAG, *tags_of_own())),
         ),
         sampling,
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from flywheel.domain.own_traffic import is_own
 from flywheel.domain.synthetic import SYNTHETIC_TAG
 
 
@@ -26,6 +27,19 @@ class TraceHead:
     latency_s: float | None = None
     tags: tuple[str, ...] = ()
     environment: str = ""
+    user_id: str = ""
+    session_id: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Whether flywheel caused it itself, so that it is no traffic."""
+        return is_own(
+            environment=self.environment,
+            tags=self.tags,
+            session_id=self.session_id,
+            user_id=self.user_id,
+            name=self.name,
+        )
 
     @property
     def synthetic(self) -> bool:

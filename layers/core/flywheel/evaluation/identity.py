@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flywheel.domain.experiment import parts_of_run
 from flywheel.domain.outcome import Arm, TrialKey
+from flywheel.domain.own_traffic import EXPERIMENT_TRACE, GATE_TRACE, Cause
 
 
 def session_id(gate_id: str, key: TrialKey) -> str:
@@ -60,18 +61,18 @@ def labels(gate_id: str, arm: Arm, words: str = "") -> Labels:
         return Labels(
             experiment_name=f"{arm} {gate_id}",
             description=f"Gate {gate_id}, {arm}",
-            trace_name="gate trial",
-            user_id="flywheel-gate",
-            tags=("flywheel-gate", gate_id, arm),
+            trace_name=GATE_TRACE,
+            user_id=Cause.GATE,
+            tags=(Cause.GATE, gate_id, arm),
             about={"gate": gate_id, "arm": arm},
         )
     experiment, configuration = run
     return Labels(
         experiment_name=f"{words}, {configuration} {experiment}" if words else f"{configuration} {experiment}",
         description=f"Experiment {experiment}, configuration {configuration}" + (f": {words}" if words else ""),
-        trace_name="experiment trial",
-        user_id="flywheel-experiment",
-        tags=("flywheel-experiment", experiment, configuration),
+        trace_name=EXPERIMENT_TRACE,
+        user_id=Cause.EXPERIMENT,
+        tags=(Cause.EXPERIMENT, experiment, configuration),
         about={"experiment": experiment, "configuration": configuration},
     )
 
