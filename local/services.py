@@ -118,7 +118,11 @@ def services(state: Path, ports: Mapping[str, int], outside: Outside, ministack:
         ),
         "langfuse": (
             (*python, "local.langfuse", "--port", str(ports.get("langfuse")), "--db", str(state / "langfuse.db")),
-            {},
+            # As on a real server that is to call this machine's model and webhook.
+            {
+                "LANGFUSE_LLM_CONNECTION_WHITELISTED_HOST": "127.0.0.1,localhost",
+                "LANGFUSE_WEBHOOK_WHITELISTED_HOST": f"127.0.0.1:{ports['aws']},localhost:{ports['aws']}",
+            },
             "/api/public/health",
         ),
         "model": ((*python, "local.model", "--port", str(ports.get("model"))), {}, "/health"),

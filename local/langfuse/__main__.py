@@ -7,7 +7,8 @@ The project is `rec-project` of organisation `rec-org`, its keys are pk-lf-local
 carries the header `x-flywheel-stand-in: langfuse`. Faults are injected through `/_faults` (see `local.langfuse.faults`
 for the rules), automations set up through `/_webhooks` (see `local.langfuse.webhooks`), `GET /_evaluations` shows what
 became of evaluations (see `local.langfuse.evaluations`), `GET /_statistics` counts the requests by route, and `/` shows
-pages for a person.
+pages for a person. LLM connections and webhooks to this machine are refused, as by the real server, unless its own
+variables list them: LANGFUSE_LLM_CONNECTION_WHITELISTED_HOST=127.0.0.1, LANGFUSE_WEBHOOK_WHITELISTED_HOST=127.0.0.1:*.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from collections.abc import Callable
 import uvicorn
 
 from local.langfuse.app import StandIn
+from local.langfuse.outbound_addresses import Allowed
 from local.langfuse.settings import Settings, version_tuple
 from local.langfuse.store import StoreError
 
@@ -80,6 +82,13 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _allowed(prefix: str) -> Allowed:
+    try:
+        return Allowed.from_environment(prefix, os.environ)
+    except ValueError as error:
+        raise SystemExit(f"{prefix}_WHITELISTED_IP_SEGMENTS: {error}") from error
+
+
 def _listen(host: str, port: int) -> socket.socket:
     # asyncio switches Nagle's algorithm off only for sockets that say they are TCP; with it an answer takes 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -102,6 +111,8 @@ def main(argv: list[str] | None = None) -> int:
         secret_key=arguments.secret_key,
         user_id=arguments.user_id,
         members=tuple(arguments.member),
+        models_allowed=_allowed("LANGFUSE_LLM_CONNECTION"),
+        webhooks_allowed=_allowed("LANGFUSE_WEBHOOK"),
         server_version=arguments.server_version,
         deletion_delay_s=arguments.deletion_delay,
         evaluation_delay_s=arguments.evaluation_delay,

@@ -30,9 +30,10 @@ from local.langfuse import (
     traces,
 )
 from local.langfuse.auth import authorize
-from local.langfuse.call import Call, Lateness
+from local.langfuse.call import Call, Handler, Lateness
 from local.langfuse.evaluations import EVALUATIONS, Evaluations
 from local.langfuse.faults import Faults
+from local.langfuse.preflight import PreflightNeededError
 from local.langfuse.problems import ApiError
 from local.langfuse.routing import Preflight, Routes
 from local.langfuse.settings import Settings
@@ -158,12 +159,21 @@ class StandIn:
             raw_body=body,
             lateness=lateness,
         )
-        response = match.handler(call)
+        response = await self._handled(match.handler, call)
         for action, prompt in call.changed_prompts:
             self.webhooks.prompt_changed(action, prompt)
         if call.stored_observations:
             self.evaluations.add(call.stored_observations)
         return response
+
+    async def _handled(self, handler: Handler, call: Call) -> Response:
+        """Call it again each time that it wants a model to be asked; it writes nothing before."""
+        while True:
+            try:
+                return handler(call)
+            except PreflightNeededError as needed:
+                await self.evaluations.preflight(needed)
+                call.preflighted.add(needed.name)
 
     def _authorize(self, request: Request, route: str) -> None:
         words = system.words_of_refusal(request.method, route)

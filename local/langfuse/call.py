@@ -38,6 +38,8 @@ class Call:
 
     # Trace and id of the observations that the request has stored: evaluation rules look at them.
     stored_observations: list[tuple[str, str]] = field(default_factory=list)
+    # Evaluators whose model has answered its preflight within this request.
+    preflighted: set[str] = field(default_factory=set)
 
     def query(self, checks: Mapping[str, Check], *, strict: bool = False) -> dict[str, Any]:
         """Checked query parameters.

@@ -14,13 +14,24 @@ from local.langfuse.validation import is_finite
 from local.langfuse.wire import parsed_if_json, to_json
 
 _TIMEOUT_S = 30.0
-_TOOL = "extract"
+_TRIAL_PROMPT = (
+    'Extract a score (1-5) and reasoning from this text: "This is a test. It worked perfectly because it matched all '
+    'passing criteria."'
+)
 _TYPES = {"NUMERIC": "number", "BOOLEAN": "boolean"}
 _LONGEST_REASONING = 10_000
 
 
 class EvaluationError(Exception):
-    """It ends without a score; the message says why, and has nothing of what was judged."""
+    """It ends without a score; the message says why, and has nothing of what was judged.
+
+    `status`: what the provider answered with, if it refused. `said`: in which words.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, said: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +74,46 @@ class ModelCalls:
         self._transport = transport
 
     async def ask(self, connection: Mapping[str, Any], definition: Mapping[str, Any], values: dict[str, str]) -> Judged:
-        """Force one call of a tool that takes reasoning and score. Once: the real server tries for a day, then ends so.
+        """Ask for JSON with reasoning and score. Once: the real server tries for a day, then ends so.
 
         Raises:
             EvaluationError: no address, no answer, not this answer, or a score that the definition does not allow.
         """
-        # Never to a provider's own address: what is judged leaves this machine only where somebody has said so.
-        if connection["adapter"] != "openai" or not connection["base_url"]:
+        if not can_be_asked(connection):
             raise EvaluationError("the stand-in calls connections of adapter openai that have a baseURL")
-        body = _request(definition, filled(definition["prompt"], values))
+        return await self._answer(connection, definition, filled(definition["prompt"], values))
+
+    async def try_out(self, connection: Mapping[str, Any], definition: Mapping[str, Any]) -> None:
+        """Ask the same of a text that is always the same; raise EvaluationError as `ask` does."""
+        await self._answer(connection, definition, _TRIAL_PROMPT)
+
+    async def _answer(self, connection: Mapping[str, Any], definition: Mapping[str, Any], prompt: str) -> Judged:
+        body = _request(definition, prompt)
         url = f"{connection['base_url'].rstrip('/')}/chat/completions"
         headers = {"authorization": f"Bearer {connection['secret_key']}"}
         try:
             async with httpx.AsyncClient(transport=self._transport, trust_env=False, timeout=_TIMEOUT_S) as client:
                 reply = await client.post(url, json=body, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise EvaluationError(f"the model does not answer ({type(error).__name__})") from error
+            raise EvaluationError("Cannot connect to API") from error
         if not reply.is_success:
-            raise EvaluationError(f"the model answered {reply.status_code}")
+            raise EvaluationError(
+                f"the model answered {reply.status_code}", status=reply.status_code, said=_refusal(reply)
+            )
         return _judged(definition["outputDefinition"], reply.content)
+
+
+def can_be_asked(connection: Mapping[str, Any]) -> bool:
+    """Never a provider's own address: what is judged leaves this machine only where somebody has said so."""
+    return connection["adapter"] == "openai" and bool(connection["base_url"])
+
+
+def _refusal(reply: httpx.Response) -> str:
+    try:
+        said = reply.json()["error"]["message"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        said = None
+    return said if isinstance(said, str) and said else reply.reason_phrase
 
 
 def _request(definition: Mapping[str, Any], prompt: str) -> dict[str, Any]:
@@ -91,12 +123,13 @@ def _request(definition: Mapping[str, Any], prompt: str) -> dict[str, Any]:
         "score": _score_schema(output),
     }
     schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-    tool = {"type": "function", "function": {"name": _TOOL, "parameters": schema}}
     return {
         "model": definition["modelConfig"]["model"],
         "messages": [{"role": "user", "content": prompt}],
-        "tools": [tool],
-        "tool_choice": {"type": "function", "function": {"name": _TOOL}},
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "response", "strict": True, "schema": schema},
+        },
     }
 
 
@@ -112,14 +145,13 @@ def _score_schema(output: Mapping[str, Any]) -> dict[str, Any]:
 
 def _judged(output: Mapping[str, Any], body: bytes) -> Judged:
     try:
-        call = json.loads(body)["choices"][0]["message"]["tool_calls"][0]["function"]
-        said = json.loads(call["arguments"])
-        reasoning, score = said["reasoning"], said["score"]
+        said = json.loads(json.loads(body)["choices"][0]["message"]["content"])
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise EvaluationError("the model did not answer with reasoning and score") from error
-    values = _values(output, score)
+        raise EvaluationError("No object generated: could not parse the response.") from error
+    both = isinstance(said, dict) and said.keys() == {"reasoning", "score"}
+    reasoning, values = (said["reasoning"], _values(output, said["score"])) if both else (None, None)
     if not isinstance(reasoning, str) or values is None:
-        raise EvaluationError(f"the model's score is none of type {output['dataType']} as defined")
+        raise EvaluationError("No object generated: response did not match schema.")
     return Judged(output["dataType"], values, reasoning[:_LONGEST_REASONING])
 
 

@@ -136,12 +136,12 @@ def _resolved(store: Store, asked: Sequence[dict[str, Any]]) -> list[Assignment]
     return found
 
 
-def _check(store: Store, rule: dict[str, Any], assigned: Sequence[Assignment]) -> None:
-    check_filters(store, rule["target"], rule["filter"])
+def _check(call: Call, rule: dict[str, Any], assigned: Sequence[Assignment]) -> None:
+    check_filters(call.store, rule["target"], rule["filter"])
     for one in assigned:
         check_mappings(rule["target"], variables_of(one.definition["prompt"]), one.effective)
     for one in assigned if rule["enabled"] else ():
-        evaluators.check_runnable(store, one.name, one.definition["modelConfig"])
+        evaluators.check_runnable(call, one.name, one.definition)
 
 
 def _check_room(store: Store) -> None:
@@ -165,7 +165,7 @@ def _create(call: Call) -> Response:
     if body["enabled"]:
         _check_room(call.store)
     assigned = _resolved(call.store, asked)
-    _check(call.store, body, assigned)
+    _check(call, body, assigned)
     rule_id, now = new_id(), call.now_us()
     with call.store.together():
         call.store.insert("evaluation_rules", {"id": rule_id, "created_us": now} | _columns(body, now))
@@ -193,7 +193,7 @@ def _patch(call: Call) -> Response:
         assigned[0] = Assignment(first.evaluator_id, first.name, first.definition, body["mapping"])
     if rule["enabled"] and not before["enabled"]:
         _check_room(call.store)
-    _check(call.store, rule, assigned)
+    _check(call, rule, assigned)
     with call.store.together():
         where = Where()
         where.equal("id", row["id"])

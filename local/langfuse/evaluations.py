@@ -19,6 +19,7 @@ from local.langfuse import evaluation_rules, filters, llm_connections
 from local.langfuse.evaluation_calls import EvaluationError, Judged, ModelCalls, variables
 from local.langfuse.evaluation_rules import Assignment
 from local.langfuse.observation_rows import COLUMNS, Row
+from local.langfuse.preflight import PreflightNeededError, preflight
 from local.langfuse.settings import Settings
 from local.langfuse.store import Store, Where
 from local.langfuse.validation import array, parse
@@ -97,6 +98,10 @@ class Evaluations:
         pending = self._store.row("SELECT 1 FROM evaluations WHERE status = 'PENDING'")
         if pending is not None and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def preflight(self, needed: PreflightNeededError) -> None:
+        """Raise ApiError 422 unless the model answers as it is asked."""
+        await preflight(self._calls, needed)
 
     async def settled(self) -> None:
         """Wait until nothing is pending."""

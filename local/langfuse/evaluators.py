@@ -13,8 +13,10 @@ from starlette.responses import Response
 from local.langfuse import llm_connections
 from local.langfuse.call import Call
 from local.langfuse.clock import iso, new_id
+from local.langfuse.evaluation_calls import can_be_asked
 from local.langfuse.mappings import check_mappings, mapping_list, variables_of
 from local.langfuse.paging import page_reply
+from local.langfuse.preflight import PreflightNeededError
 from local.langfuse.problems import not_found
 from local.langfuse.query_values import PAGING
 from local.langfuse.routing import Routes
@@ -112,15 +114,19 @@ def by_id(store: Store, evaluator_id: str) -> sqlite3.Row | None:
     return store.row("SELECT * FROM evaluators WHERE id = ?", evaluator_id)
 
 
-def check_runnable(store: Store, name: str, model: dict[str, str] | None) -> None:
-    """Raise 422 when no connection offers its model.
+def check_runnable(call: Call, name: str, definition: Mapping[str, Any]) -> None:
+    """Raise 422 when no connection offers its model, and PreflightNeededError when that was not asked yet.
 
-    The real server also asks that model for one answer; here the first evaluation tells.
+    A provider's own address is never called from here, so its models count as working.
     """
+    model = definition["modelConfig"]
+    connection = None if model is None else llm_connections.find(call.store, model["provider"])
     if model is None:
         why = "No default model or custom model configured for project"
-    elif not llm_connections.offers(store, model["provider"], model["model"]):
+    elif connection is None or not llm_connections.offers(call.store, model["provider"], model["model"]):
         why = f"API key for provider {model['provider']} with model {model['model']} not found"
+    elif can_be_asked(dict(connection)) and name not in call.preflighted:
+        raise PreflightNeededError(name, definition, dict(connection))
     else:
         return
     message = (
@@ -139,7 +145,7 @@ def _create(call: Call) -> Response:
     body = parse(fields(_JUDGE, strict=True), sent)
     if body["mapping"] is not None:
         check_mappings("experiment", variables_of(body["prompt"]), body["mapping"])
-    check_runnable(call.store, body["name"], body["modelConfig"])
+    check_runnable(call, body["name"], body)
     kept = to_json({key: body[key] for key in ("prompt", "outputDefinition", "modelConfig", "mapping")})
     now = call.now_us()
     with call.store.together():

@@ -118,7 +118,8 @@ def summaries(call: Call, where: Where) -> list[sqlite3.Row]:
     table = (
         "(SELECT experiment_id, max(experiment_name) AS experiment_name,"  # noqa: S608 - literals of ours
         " max(experiment_dataset_id) AS experiment_dataset_id, min(start_us) AS first_us, max(end_us) AS last_us,"
-        " count(DISTINCT CASE WHEN id = experiment_root_id THEN trace_id || ':' || id END) AS items"
+        " count(DISTINCT CASE WHEN id = experiment_root_id THEN trace_id || ':' || id END) AS items,"
+        " sum(level = 'ERROR') AS errors"
         f" FROM observations{where} GROUP BY experiment_id)"
     )
     outer = Where()

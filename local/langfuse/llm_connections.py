@@ -12,8 +12,9 @@ from starlette.responses import Response
 
 from local.langfuse.call import Call
 from local.langfuse.clock import iso, new_id
+from local.langfuse.outbound_addresses import AddressError, check_model_address
 from local.langfuse.paging import page_reply
-from local.langfuse.problems import invalid_data, not_found
+from local.langfuse.problems import invalid_data, invalid_request, not_found
 from local.langfuse.query_values import PAGING
 from local.langfuse.routing import Routes
 from local.langfuse.store import Store, Where
@@ -85,6 +86,11 @@ def _put(call: Call) -> Response:
     issues = _config_issues(body["adapter"], body["config"])
     if issues:
         raise invalid_data(issues)
+    if body["baseURL"] is not None:
+        try:
+            check_model_address(body["baseURL"], call.settings.models_allowed)
+        except AddressError as error:
+            raise invalid_request(f"Invalid baseURL: {error}") from error
     now = call.now_us()
     values = {
         "adapter": body["adapter"],
@@ -101,12 +107,13 @@ def _put(call: Call) -> Response:
     with store.together():
         where = Where()
         where.equal("provider", body["provider"])
-        if not store.update("llm_connections", where, values):
+        created = not store.update("llm_connections", where, values)
+        if created:
             identity = {"id": new_id(), "provider": body["provider"], "created_us": now}
             store.insert("llm_connections", identity | values)
         row = find(store, body["provider"])
     assert row is not None  # noqa: S101 - written above, in the same transaction
-    return json_reply(_shown(row))
+    return json_reply(_shown(row), 201 if created else 200)
 
 
 def _config_issues(adapter: str, config: dict[str, Any] | None) -> list[Issue]:

@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 
+from local.langfuse.outbound_addresses import Allowed
+
+_PUBLIC_ONLY = Allowed()
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`deletion_delay_s`: how long a deleted score stays readable (a real 4.16.0 still showed it after 60 s).
 
     `evaluation_delay_s`: how long after it was stored an observation is judged by evaluation rules.
+    `models_allowed`, `webhooks_allowed`: what LLM connections and automations may name beside public addresses.
     `members`: users of the organisation besides `user_id`; nobody else may be named as the author of a comment.
     """
 
@@ -20,6 +25,8 @@ class Settings:
     secret_key: str = "sk-lf-local"  # noqa: S105 - the key of a server on the loopback, printed in the README
     user_id: str = "rec-user"
     members: tuple[str, ...] = ()
+    models_allowed: Allowed = _PUBLIC_ONLY
+    webhooks_allowed: Allowed = _PUBLIC_ONLY
     server_version: str = "4.16.0"
     deletion_delay_s: float = 60.0
     evaluation_delay_s: float = 1.0

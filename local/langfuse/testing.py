@@ -1,5 +1,6 @@
 """A stand-in in a process of its own for as long as a `with` block: for tests, on a free port of the loopback."""
 
+import os
 import select
 import subprocess
 import sys
@@ -13,6 +14,11 @@ from local.langfuse.settings import Settings
 
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 5.0
+# What a stand-in needs in its environment to call what runs on this machine, on any port.
+LOOPBACK_ALLOWED = {
+    "LANGFUSE_LLM_CONNECTION_WHITELISTED_HOST": "127.0.0.1,localhost",
+    "LANGFUSE_WEBHOOK_WHITELISTED_HOST": "127.0.0.1:*,localhost:*",
+}
 _ROOT = Path(__file__).parents[2]
 
 
@@ -53,11 +59,13 @@ def running_stand_in(
     evaluation_delay_s: float = Settings().evaluation_delay_s,
     port: int = 0,
     public_key: str = Settings().public_key,
+    reaches_loopback: bool = True,
 ) -> Iterator[RunningStandIn]:
     """A stand-in that listens when the block is entered and is gone when it is left.
 
     It ends with this process even when this one is killed. `database` names a file to keep or to go on with. The SDK
-    keeps one client a public key and process, so a test that uses the SDK gives a `public_key` of its own.
+    keeps one client a public key and process, so a test that uses the SDK gives a `public_key` of its own. Models and
+    receivers on this machine are allow-listed unless `reaches_loopback` is False.
 
     Raises:
         StandInStartError: it could not start.
@@ -67,7 +75,12 @@ def running_stand_in(
     command += ["--db", str(database), "--server-version", server_version, "--deletion-delay", str(deletion_delay_s)]
     command += ["--public-key", public_key, "--evaluation-delay", str(evaluation_delay_s)]
     process = subprocess.Popen(
-        command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=_ROOT,
+        env=_environment(reaches_loopback=reaches_loopback),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     try:
         yield RunningStandIn(
@@ -80,6 +93,11 @@ def running_stand_in(
         )
     finally:
         _stop(process)
+
+
+def _environment(*, reaches_loopback: bool) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if "_WHITELISTED_" not in name}
+    return kept | (LOOPBACK_ALLOWED if reaches_loopback else {})
 
 
 def _announced(process: subprocess.Popen[bytes]) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 from starlette.responses import Response
 
 from local.langfuse.clock import iso
+from local.langfuse.outbound_addresses import AddressError, check_webhook_address
 from local.langfuse.problems import invalid_request, method_not_allowed, not_found
 from local.langfuse.query_values import iso_time
 from local.langfuse.settings import Settings
@@ -125,6 +126,10 @@ class Webhooks:
         )
 
     def _add(self, wanted: dict[str, Any]) -> None:
+        try:
+            check_webhook_address(wanted["url"], self._settings.webhooks_allowed)
+        except AddressError as error:
+            raise invalid_request(str(error)) from error
         same = (wanted["sender"], wanted["url"])
         others = [one for one in self.outbound.automations if (one.sender, one.url) != same]
         self.outbound.automations = [*others, Automation(*same, wanted["secret"], wanted["headers"])]

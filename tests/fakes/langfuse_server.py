@@ -1,16 +1,22 @@
 """The stand-in of Langfuse inside this process: the adapters' transport, without a socket and without waiting."""
 
+import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+
 from flywheel.adapters.langfuse import LangfuseApi, LangfuseCredentials, Reply
 from local.langfuse.app import StandIn
+from local.langfuse.evaluation_calls import ModelCalls
+from local.langfuse.evaluations import Evaluations
+from local.langfuse.outbound_addresses import Allowed
 from local.langfuse.settings import Settings
 
-SETTINGS = Settings()
+SETTINGS = Settings(models_allowed=Allowed(("127.0.0.1",)))
 # Answers instead of the server, or raises; None lets the request through.
 type Before = Callable[[str, str], Reply | None]
 
@@ -20,6 +26,8 @@ class LangfuseServer:
 
     def __init__(self, settings: Settings = SETTINGS) -> None:
         self.stand_in = StandIn(settings)
+        calls = ModelCalls(httpx.MockTransport(_judge))
+        self.stand_in.evaluations = Evaluations(settings, self.stand_in.store, calls)
         self.before: Before = lambda _method, _path: None
         self.lost: list[str] = []
         self.seen: list[str] = []
@@ -75,13 +83,31 @@ class LangfuseServer:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        # The stand-in waits for nothing but these two, so it ends without an event loop.
-        with contextlib.suppress(StopIteration):
-            self.stand_in(scope, receive, send).send(None)
+        _run(self.stand_in(scope, receive, send))
         start = next(message for message in sent if message["type"] == "http.response.start")
         named = {name.decode(): value.decode() for name, value in start["headers"]}
         content = b"".join(m.get("body", b"") for m in sent if m["type"] == "http.response.body")
         return Reply(start["status"], named, content)
+
+
+def _run(served: Coroutine[Any, Any, None]) -> None:
+    """To its end. In a running loop by hand: there the stand-in waits for nothing that is not there at once."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(served)
+        return
+    with contextlib.suppress(StopIteration):
+        served.send(None)
+
+
+def _judge(request: httpx.Request) -> httpx.Response:
+    """A model that answers whatever evaluator with the lowest score or the first label."""
+    schema = json.loads(request.content)["response_format"]["json_schema"]["schema"]["properties"]["score"]
+    label = schema.get("items", schema).get("enum", [None])[0]
+    scores = {"number": schema.get("minimum", 0), "boolean": False, "array": [label], "string": label}
+    content = json.dumps({"reasoning": "r", "score": scores[schema["type"]]})
+    return httpx.Response(200, json={"choices": [{"message": {"content": content}}]})
 
 
 def refusal(status: int, message: str) -> Reply:

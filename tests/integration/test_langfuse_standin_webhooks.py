@@ -19,6 +19,12 @@ def api() -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def unlisted() -> Iterator[httpx.Client]:
+    with running_stand_in(reaches_loopback=False) as lf, httpx.Client(base_url=lf.url, auth=lf.auth) as client:
+        yield client
+
+
 @pytest.fixture
 def listener() -> Iterator[Listener]:
     with listening() as listener:
@@ -118,3 +124,19 @@ def test_labels_moved_and_deleted_tell_of_the_first_only(client: httpx.Client, l
     assert told[-1]["action"] == "updated"
     assert told[-1]["prompt"]["labels"] == ["candidate"]
     assert len(told) == 4
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://127.0.0.1:8080/hook", "Only ports 80 and 443 are allowed"),
+        ("http://127.0.0.1/hook", "Blocked IP address detected"),
+        ("http://localhost/hook", "Blocked hostname detected"),
+    ],
+)
+def test_without_an_allow_list_a_stand_in_calls_nothing_on_this_machine(
+    unlisted: httpx.Client, url: str, why: str
+) -> None:
+    answer = unlisted.post("/_webhooks", json={"sender": "prompt-version", "url": url})
+    assert (answer.status_code, answer.json()["message"]) == (400, why)
+    assert unlisted.get("/_webhooks").json() == []

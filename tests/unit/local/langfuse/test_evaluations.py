@@ -184,9 +184,33 @@ def test_a_model_that_fails_leaves_no_score(world: World, kind: Any) -> None:
     assert [status for status, _ in world.ended()] == ["ERROR"]
 
 
-def reply(arguments: Any) -> bytes:
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-    return json.dumps({"choices": [{"message": {"tool_calls": [{"function": {"arguments": text}}]}}]}).encode()
+def reply(answer: Any) -> bytes:
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    return json.dumps({"choices": [{"message": {"content": text}}]}).encode()
+
+
+GOOD = httpx.Response(200, content=reply({"reasoning": "r", "score": 0.5}))
+
+
+class Model:
+    """Passes every preflight; afterwards it answers as it is told."""
+
+    def __init__(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
+        self.answer = answer
+        self.seen: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.seen.append(request)
+        if b"Extract a score (1-5)" in request.content:
+            return GOOD
+        return self.answer(request)
+
+
+def judged_by(answer: Callable[[httpx.Request], httpx.Response]) -> tuple[World, Model]:
+    model = Model(answer)
+    world = World(httpx.MockTransport(model))
+    world.rules()
+    return world, model
 
 
 @pytest.mark.parametrize(
@@ -195,7 +219,10 @@ def reply(arguments: Any) -> bytes:
         b"",
         b"[" * 100_000,
         b'{"choices": []}',
-        b'{"choices": [{"message": {"content": "1", "tool_calls": null}}]}',
+        reply("The score is 1."),
+        reply(None),
+        reply([1]),
+        reply({"reasoning": "r", "score": 1, "further": 1}),
         reply("{"),
         reply({"score": 1}),
         reply({"reasoning": "r"}),
@@ -209,21 +236,20 @@ def reply(arguments: Any) -> bytes:
     ],
 )
 def test_an_answer_that_is_no_score_leaves_none(body: bytes) -> None:
-    world = World(httpx.MockTransport(lambda _request: httpx.Response(200, content=body)))
-    world.rules()
+    world, _ = judged_by(lambda _request: httpx.Response(200, content=body))
     world.send(span("a"))
     assert world.scores() == []
-    assert [status for status, _ in world.ended()] == ["ERROR"]
+    ((status, why),) = world.ended()
+    assert (status, str(why).startswith("No object generated: ")) == ("ERROR", True)
 
 
 def test_a_model_that_is_gone_leaves_no_score() -> None:
     def refuse(_request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("nobody there")
 
-    world = World(httpx.MockTransport(refuse))
-    world.rules()
+    world, _ = judged_by(refuse)
     world.send(span("a"))
-    assert world.ended() == [("ERROR", "the model does not answer (ConnectError)")]
+    assert world.ended() == [("ERROR", "Cannot connect to API")]
 
 
 def remove_rule(world: World) -> None:
@@ -274,20 +300,17 @@ def test_a_share_chooses_traces_by_their_id_and_a_larger_one_chooses_the_same_an
 
 
 def test_the_model_gets_the_prompt_with_its_values_and_the_key_of_the_connection() -> None:
-    seen: list[httpx.Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200, content=reply({"reasoning": "r", "score": 0.5}))
-
-    world = World(httpx.MockTransport(answer))
-    world.rules()
+    world, model = judged_by(lambda _request: GOOD)
     world.send(item(world, "three {{facts}} days"))
-    assert seen[0].url == "http://model.test/v1/chat/completions"
-    assert seen[0].headers["authorization"] == "Bearer key"
-    body = json.loads(seen[0].content)
+    request = model.seen[-1]
+    assert request.url == "http://model.test/v1/chat/completions"
+    assert request.headers["authorization"] == "Bearer key"
+    body = json.loads(request.content)
     prompt = body["messages"][0]["content"]
     assert f'[Facts]: ["{FACT}"]' in prompt
     assert "[Submission]: three {{facts}} days" in prompt
     assert "[Must refuse]: []" in prompt
-    assert body["tools"][0]["function"]["parameters"]["properties"]["score"]["maximum"] == 1
+    asked = body["response_format"]["json_schema"]
+    assert (body["response_format"]["type"], asked["strict"]) == ("json_schema", True)
+    assert asked["schema"]["required"] == ["reasoning", "score"]
+    assert asked["schema"]["properties"]["score"]["maximum"] == 1

@@ -31,7 +31,7 @@ class Client:
 
     def made(self, method: str, path: str, body: Any) -> Json:
         status, answer = self.ask(method, path, body)
-        assert status == 200, answer
+        assert status in (200, 201), answer
         found: Json = answer
         return found
 

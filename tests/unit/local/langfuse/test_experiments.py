@@ -49,3 +49,19 @@ def test_evaluators_of_the_sdk_beside_the_work_do_not_matter() -> None:
     """As recorded: they carry the id and the metadata, and no description."""
     beside = otlp_span(CARRIED | SAID | {"langfuse.experiment.description": ""}, spanId=AGENT, parentSpanId=ROOT)
     assert listed(run(), work(), beside) == ("desc", {"model": "m1"})
+
+
+def test_a_datasets_page_counts_spans_that_failed_not_items() -> None:
+    client = LangfuseClient()
+    dataset = client.made("POST", "v2/datasets", {"name": "set"})["id"]
+    about = {
+        "langfuse.experiment.id": "e",
+        "langfuse.experiment.dataset.id": dataset,
+        "langfuse.experiment.item.root_observation_id": "b2" * 8,
+    }
+    failed = {"status": {"code": 2}}
+    root, child = otlp_span(about, **failed), otlp_span(about, spanId="c3" * 8, parentSpanId="b2" * 8, **failed)
+    other = otlp_span({}, spanId="d4" * 8, parentSpanId="b2" * 8, **failed)
+    client.made("POST", "otel/v1/traces", export(root, child, other))
+    shown = client.server("GET", f"http://langfuse.test/project/rec-project/datasets/{dataset}", {}, None, 1.0)
+    assert b"<td>1</td><td>2</td>" in shown.body
