@@ -85,6 +85,8 @@ def _print_run(summary: dict[str, Any]) -> None:
     for outcome in summary["outcomes"]:
         item = f" {outcome['item_id']}" if outcome["item_id"] else ""
         say(f"{outcome['trace_id']} {would} {outcome['state']}{item}")
+    if summary["unjudged"]:
+        say(f"{summary['unjudged']} wait for the judge, which did not answer: the next run asks again")
     if summary["announced"]:
         say(f"announced: {', '.join(summary['announced'])}")
     if not summary["complete"]:

@@ -6,7 +6,7 @@ import pytest
 
 from flywheel.domain.harvest import case_id
 from tests.e2e.announcements import Announcements
-from tests.e2e.reviewing import flagged, harvest
+from tests.e2e.reviewing import flagged, harvest, own_remarks
 from tests.e2e.system import DATASET, System
 
 
@@ -26,3 +26,24 @@ def test_a_flagged_review_is_harvested_once_and_announced(system: System, announ
         assert system.run("harvest", "status").exit_code == 0
     finally:
         system.datasets.archive(DATASET, [case_id(trace)])
+
+
+@pytest.mark.stand_in
+def test_the_answer_edited_inside_json_is_harvested_and_what_must_not_pass_comes_back(system: System) -> None:
+    reply = json.dumps({"answer": "On the moon page.", "stop_reason": "end_turn"})
+    edited = flagged(system, "Where do I see the budget of a project?", "On the **budget** page.", output=reply)
+    clicked = flagged(system, "Who may delete an organisation?", None, output=reply)
+    unfound = flagged(
+        system, "How often are exports written?", "The weather is nice today.", comment="facts:\n- Exports come hourly."
+    )
+    ended = {one["trace_id"]: one["state"] for one in harvest(system)["outcomes"]}
+    try:
+        assert (ended[edited], ended[clicked], ended[unfound]) == ("harvested", "conflict", "conflict")
+        items = {item.item_id: item for item in system.datasets.snapshot(DATASET).items}
+        assert items[case_id(edited)].response_facts == ("On the budget page.",)
+        assert not {case_id(clicked), case_id(unfound)} & set(items)
+        assert "counts as none" in own_remarks(system, clicked)[0]
+        assert "the judge does not find fact 1 of 1" in own_remarks(system, unfound)[0]
+        assert not {clicked, unfound} & {one["trace_id"] for one in harvest(system)["outcomes"]}
+    finally:
+        system.datasets.archive(DATASET, [case_id(edited)])

@@ -197,3 +197,17 @@ def test_a_dry_run_asks_the_judge_and_changes_nothing(loop: Loop) -> None:
     loop.judge.failure = None
     assert loop.run(dry_run=True).states == {"conflict": 1}
     assert (loop.state("t-1"), remarks(loop), loop.notes.seen) == (None, [], {})
+
+
+@pytest.mark.parametrize(("observation", "state"), [("root", "harvested"), ("below", "conflict")])
+def test_a_correction_on_the_root_observation_is_one_of_the_trace_and_one_below_it_is_not(
+    loop: Loop, observation: str, state: str
+) -> None:
+    loop.ask("t-1")
+    loop.people.contents["t-1"] = replace(loop.people.contents["t-1"], output=OUTPUT, root_id="root")
+    loop.people.flag("t-1")
+    loop.people.say("t-1", "output", RIGHT, data_type="CORRECTION", observation_id=observation)
+    loop.queue.finish("t-1")
+    loop.run()
+    assert loop.state("t-1") == state
+    assert loop.run().outcomes == ()

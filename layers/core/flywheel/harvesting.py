@@ -128,7 +128,7 @@ class Harvester:
         ids, around = [row.trace_id for row in needed], [row.trace_at for row in needed]
         traces = self._reviews.traces(ids, around=around) if needed else {}
         # Only beside the output it is known whether a correction is one.
-        reviews |= {trace: self._review(trace, scores, found.output) for trace, found in traces.items()}
+        reviews |= {trace: self._review(trace, scores, found) for trace, found in traces.items()}
         gone = [row for row in rows if row.trace_id in deleted]
         return _Chunk([*due, *gone], scores, reviews, traces, waits, deleted)
 
@@ -149,10 +149,13 @@ class Harvester:
         return late, deleted
 
     def _review(
-        self, trace_id: str, scores: Mapping[str, Sequence[SaidScore]], output: str | None = None
+        self, trace_id: str, scores: Mapping[str, Sequence[SaidScore]], trace: TraceContent | None = None
     ) -> TypedReview:
         """Comments cost a request each: they are read where they can matter, and once."""
-        given = scores.get(trace_id, ())
+        given, output = scores.get(trace_id, ()), trace.output if trace else None
+        if trace is not None:
+            # The root's output is the trace's; what is corrected below it is another text.
+            given = [score for score in given if score.observation_id in ("", trace.root_id)]
         review = read_review(given, output=output)
         if not review.flagged:
             return review

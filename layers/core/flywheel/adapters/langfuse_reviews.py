@@ -10,7 +10,7 @@ from typing import Any, Final
 from flywheel.adapters.langfuse import LangfuseApi, Query, json_bytes, segment
 from flywheel.domain.exchange import read_question
 from flywheel.domain.golden_check import unfit
-from flywheel.domain.live_form import SaidComment, SaidScore
+from flywheel.domain.live_form import CORRECTION, SaidComment, SaidScore
 from flywheel.errors import NotFoundError
 from flywheel.ports.harvest import TraceContent
 
@@ -66,8 +66,9 @@ class LangfuseLiveReviews:
                 subject = score.get("subject") or {}
                 whole = subject.get("kind") == "trace"
                 people = score["source"] == "ANNOTATION"
-                # People are asked about the trace as a whole; an evaluator may have looked at one observation of it.
-                if people and not whole:
+                # People are asked about the trace as a whole; an evaluator may have looked at one observation of it,
+                # and Langfuse's page puts a correction on the observation that it shows.
+                if people and not whole and score["dataType"] != CORRECTION:
                     continue
                 trace = str(subject.get("id") if whole else subject.get("traceId"))
                 found.setdefault(trace, []).append(_score(score, people=people))
@@ -109,6 +110,7 @@ class LangfuseLiveReviews:
                     root.get("output"),
                     turns=asked.turns,
                     unreadable=unfit(asked),
+                    root_id=str(root["id"]),
                 )
         return found
 
@@ -165,6 +167,7 @@ def _reviewer(name: Any) -> str:
 
 
 def _score(score: dict[str, Any], *, people: bool) -> SaidScore:
+    subject = score.get("subject") or {}
     return SaidScore(
         name=str(score["name"]),
         value=score["value"],
@@ -173,6 +176,7 @@ def _score(score: dict[str, Any], *, people: bool) -> SaidScore:
         at=datetime.fromisoformat(score["timestamp"]),
         people=people,
         comment=str(score.get("comment") or ""),
+        observation_id=str(subject.get("id") or "") if subject.get("kind") == "observation" else "",
     )
 
 

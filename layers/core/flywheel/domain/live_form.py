@@ -18,7 +18,10 @@ _FACTS_LINE = "facts:"
 
 @dataclass(frozen=True, slots=True)
 class SaidScore:
-    """A score on the trace as a whole. `author`: whom Langfuse names, empty for nobody; `people`: a person gave it."""
+    """A score on the trace as a whole. `author`: whom Langfuse names, empty for nobody; `people`: a person gave it.
+
+    `observation_id`: of a correction that stands on one observation of the trace; empty: on the trace.
+    """
 
     name: str
     value: bool | float | str
@@ -27,6 +30,7 @@ class SaidScore:
     at: datetime
     people: bool = True
     comment: str = ""
+    observation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class TraceContent:
     tools: tuple[str, ...] = ()
     context: Mapping[str, Any] = field(default_factory=dict)
     output: str | None = None
+    root_id: str = ""
     turns: tuple[Turn, ...] = ()
     unreadable: str = ""
 
