@@ -142,15 +142,15 @@ def remove(
     dataset_removal.print_plan(console, plan)
     if plan.unknown:
         raise typer.Exit(EXIT_NO)
-    if not dry_run and not yes and sys.stdin.isatty() and not typer.confirm(f"Archive {len(plan.items)} items?"):
+    if not dry_run and not yes and sys.stdin.isatty() and not typer.confirm(f"Archive {len(plan.item_ids)} items?"):
         console.print("nothing was changed")
         raise typer.Exit(EXIT_NO)
     if not dry_run:
-        session.dataset.archive(name, [item.item_id for item in plan.items])
+        session.dataset.archive(name, plan.item_ids)
     if as_json:
-        print(json.dumps({"removed": [i.item_id for i in plan.items], "dry_run": dry_run, "warning": plan.warning}))
+        print(json.dumps({"removed": plan.item_ids, "dry_run": dry_run, "warning": plan.warning}))
     else:
-        console.print("nothing was changed (--dry-run)" if dry_run else f"removed: {len(plan.items)} items")
+        console.print("nothing was changed (--dry-run)" if dry_run else f"removed: {len(plan.item_ids)} items")
 
 
 @app.command()

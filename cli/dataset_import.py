@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 
+from cli import dataset_view
 from cli.policy_setting import effective_policy
 from cli.problems import CommandError
 from cli.session import Session
 from flywheel.domain.golden import DatasetDiff, DatasetError, GoldenItem, diff, parse_dataset
-from flywheel.errors import NotFoundError
+from flywheel.errors import InvalidRequestError, NotFoundError
 from flywheel.report.text import one_line
 
 LARGEST_BYTES = 100_000_000
@@ -53,10 +54,13 @@ def print_problems(error: DatasetError, *, as_json: bool) -> None:
 def compare(session: Session, wanted: Sequence[GoldenItem], name: str) -> DatasetDiff:
     """Against the dataset of that name; one that does not exist yet is empty."""
     try:
-        stored: Sequence[GoldenItem] = session.dataset.snapshot(name).items
+        there = session.dataset.look(name)
     except NotFoundError:
-        stored = ()
-    return diff(stored, wanted)
+        return diff((), wanted)
+    written = {item.item_id for item in wanted}
+    # One of the same id in the file takes the place of what is broken there.
+    dataset_view.warn([one for one in there.unreadable if one.item_id not in written], name)
+    return diff(there.items, wanted)
 
 
 def to_write(found: DatasetDiff, wanted: Sequence[GoldenItem]) -> list[GoldenItem]:
@@ -109,13 +113,24 @@ def too_few(session: Session, found: DatasetDiff, name: str) -> str | None:
 
 def write(session: Session, items: Sequence[GoldenItem], console: Console, name: str) -> None:
     """Write the items, with progress. Interrupted or failed, it is simply repeated: ids are stable."""
-    session.dataset.ensure(name)
+    _ensure(session, name)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("writing items", total=len(items))
         for start in range(0, len(items), _BATCH):
             batch = items[start : start + _BATCH]
             session.dataset.upsert(name, batch)
             progress.advance(task, len(batch))
+
+
+def _ensure(session: Session, name: str) -> None:
+    """The dataset with its schemas; where items that people made break them, the dataset stays as it is."""
+    from flywheel.adapters.langfuse_datasets import SCHEMA_REFUSED  # noqa: PLC0415 - what `--help` does not need
+
+    try:
+        session.dataset.ensure(name)
+    except InvalidRequestError as error:
+        if SCHEMA_REFUSED not in str(error):
+            raise
 
 
 def summary(found: DatasetDiff, *, written: int, dry_run: bool, warning: str | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Stored golden items -> tables, rows for scripts, and the file form."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,24 +14,43 @@ from cli.problems import CommandError
 from cli.session import Session
 from flywheel.domain.golden import SLICES, GoldenItem, item_to_file
 from flywheel.domain.plan import MutedItem
+from flywheel.domain.unreadable_items import UnreadableItem, refusal
 from flywheel.errors import NotFoundError
+from flywheel.ports import DatasetSnapshot
 from flywheel.report.text import one_line
 
 
-def stored(session: Session, dataset: str | None = None) -> list[GoldenItem]:
-    """The items of a dataset, by id; of the stack's own when none is named.
+def found(session: Session, dataset: str | None = None) -> DatasetSnapshot:
+    """A dataset as it is now, with what is no golden item beside those that are; the stack's own when none is named.
 
     Raises:
         CommandError: there is no such dataset yet.
     """
     name = dataset or session.facts.dataset
     try:
-        items = session.dataset.snapshot(name).items
+        return session.dataset.look(name)
     except NotFoundError as error:
         raise CommandError(
             f"Langfuse has no dataset {name} yet: `flywheel dataset import FILE{option(session, dataset)}` makes it"
         ) from error
-    return sorted(items, key=lambda item: item.item_id)
+
+
+def stored(session: Session, dataset: str | None = None) -> list[GoldenItem]:
+    """The golden items of a dataset, by id; what is none is told on standard error, and the command goes on.
+
+    Raises:
+        CommandError: there is no such dataset yet.
+    """
+    there = found(session, dataset)
+    warn(there.unreadable, dataset or session.facts.dataset)
+    return sorted(there.items, key=lambda item: item.item_id)
+
+
+def warn(unreadable: Sequence[UnreadableItem], dataset: str) -> None:
+    """Every item that is no golden item, with what mends it. Gates on the dataset are refused until then."""
+    if unreadable:
+        print(f"warning: {refusal(dataset, unreadable)}", file=sys.stderr)
+        print("No gate on this dataset is judged until then.", file=sys.stderr)
 
 
 def option(session: Session, dataset: str | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from cli import dataset_mutes
-from cli.dataset_view import stored
+from cli.dataset_view import found
 from cli.gate_stored import stored_choice, stored_lines
 from cli.policy_setting import effective_policy
 from cli.problems import CommandError
@@ -18,6 +18,7 @@ from flywheel.domain.budget import Budget, capped, plan_budget, trials_by_item
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.policy import GatePolicy, policy_to_dict
 from flywheel.domain.prices import CostEstimate, load_prices
+from flywheel.domain.unreadable_items import refusal
 from flywheel.domain.waves import gate_items
 from flywheel.errors import InvalidRequestError
 from flywheel.evidence import GateEvidence
@@ -87,7 +88,8 @@ def preview_gate(session: Session, dataset: str | None = None) -> Preview:
     Raises:
         CommandError: a setting is missing or invalid, or there is no dataset yet.
     """
-    items = stored(session, dataset)
+    there = found(session, dataset)
+    items = sorted(there.items, key=lambda item: item.item_id)
     policy = effective_policy(session)
     if dataset not in (None, session.facts.dataset):
         # As the gate itself does: on another dataset it evaluates, whatever the size, and promotes nothing.
@@ -120,7 +122,10 @@ def preview_gate(session: Session, dataset: str | None = None) -> Preview:
         foresight=_foresee(session, policy, averaged, cached=cached, incumbent=head is not None),
         policy=policy,
         stored=choice,
-        refused=tuple(_refusals(policy, items, budget.cost)),
+        refused=(
+            *([refusal(dataset or session.facts.dataset, there.unreadable)] if there.unreadable else []),
+            *_refusals(policy, items, budget.cost),
+        ),
     )
 
 

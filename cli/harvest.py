@@ -89,6 +89,8 @@ def _print_run(summary: dict[str, Any]) -> None:
         say(f"{summary['unjudged']} wait for the judge, which did not answer: the next run asks again")
     if summary["announced"]:
         say(f"announced: {', '.join(summary['announced'])}")
+    for line in summary.get("items_left_out", ()):
+        say(f"no golden item {line}")
     if not summary["complete"]:
         say("its time ended before the last review: the next run goes on")
 

@@ -119,6 +119,10 @@ def _print_run(told: dict[str, Any], *, dry_run: bool) -> None:
     would = "would wait" if dry_run else "wait"
     queued = len(told["drawn"]) if dry_run else told["queued"]
     say(f"{queued} of {told['eligible']} traces {would} for review, within a budget of {told['budget']}")
+    for why, count in told.get("unreadable", {}).items():
+        say(escape(f"{count} left out, no question in the input can be read: {why}"))
+    for line in told.get("items_left_out", ()):
+        say(escape(f"no golden item {line}"))
     for one in told["drawn"]:
         chance = one["inclusion_probability"]
         drawn = "" if chance is None else f", chance {chance:.2f}"

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from cli.setup_rows import Found
-from flywheel.adapters.langfuse_datasets import EXPECTED_OUTPUT_SCHEMA, INPUT_SCHEMA
+from flywheel.adapters.langfuse_datasets import EXPECTED_OUTPUT_SCHEMA, INPUT_SCHEMA, SCHEMA_REFUSED
 from flywheel.domain.metrics import METRICS
 from flywheel.domain.review_form import LIVE_FORM, SAMPLED_SCORE, FormScore
 from flywheel.errors import InvalidRequestError
@@ -27,7 +27,6 @@ OWN_SCORES = tuple(
 )
 SCORES: tuple[FormScore, ...] = (*LIVE_FORM, *OWN_SCORES)
 _METHOD_NOT_ALLOWED = "answered 405"
-_SCHEMA_REFUSED = "Schema validation failed"
 
 
 class StandingConfigs:
@@ -132,11 +131,11 @@ class DatasetPart:
         try:
             self.datasets.ensure(self.name, with_schemas=self.with_schemas)
         except InvalidRequestError as error:
-            if _SCHEMA_REFUSED not in str(error):
+            if SCHEMA_REFUSED not in str(error):
                 raise
             return Found(
                 "refused",
-                str(error).partition(f"{_SCHEMA_REFUSED} ")[2].strip() or str(error),
+                str(error).partition(f"{SCHEMA_REFUSED} ")[2].strip() or str(error),
                 "mend or archive these items (`flywheel dataset list` shows them), or leave the check out: --no-schema",
             )
         return None

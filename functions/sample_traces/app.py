@@ -178,6 +178,7 @@ def outcome_to_dict(outcome: Outcome) -> dict[str, Any]:
         "synthetic": draw.synthetic,
         "budget": draw.budget,
         "unreadable": dict(draw.unreadable),
+        "items_left_out": list(draw.left_out),
         "drawn": [
             {
                 "trace_id": one.trace_id,

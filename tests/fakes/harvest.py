@@ -9,6 +9,7 @@ from flywheel.domain.golden import GoldenItem
 from flywheel.domain.harvest import StoredCase, growth_id
 from flywheel.domain.live_form import CORRECTION, SaidComment, SaidScore
 from flywheel.domain.refusal import words
+from flywheel.domain.unreadable_items import UnreadableItem
 from flywheel.errors import ConflictError, NotFoundError
 from flywheel.ports.harvest import Checked, Growth, Look, TraceContent
 from tests.fakes.clock import NOON
@@ -106,6 +107,7 @@ class InMemoryCases:
         self.items: dict[str, StoredCase] = {item.item_id: StoredCase(item) for item in items}
         self.sources: dict[str, str] = {}
         self.versions: list[str] = []
+        self.odd: list[UnreadableItem] = []
         self.dataset = dataset
 
     def find(self, dataset: str, item_id: str) -> StoredCase | None:
@@ -114,6 +116,9 @@ class InMemoryCases:
 
     def active(self, dataset: str) -> list[GoldenItem]:
         return [case.item for case in self.items.values() if case.item is not None and not case.archived]
+
+    def unreadable(self, dataset: str) -> Sequence[UnreadableItem]:
+        return self.odd
 
     def write(self, dataset: str, item: GoldenItem, source_trace_id: str) -> None:
         self.items[item.item_id] = StoredCase(item)

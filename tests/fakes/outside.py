@@ -6,6 +6,7 @@ from typing import Any
 
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.image_manifest import Finding
+from flywheel.domain.unreadable_items import UnreadableItem, refusal
 from flywheel.errors import AccessDeniedError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.ports import Attempt, DatasetSnapshot, Image, TaggedImage
 from tests.fakes.clock import NOON
@@ -75,6 +76,7 @@ class InMemoryDatasets:
         self.datasets = {name: tuple(items)}
         self.down = False
         self.denied = False
+        self.unreadable: tuple[UnreadableItem, ...] = ()
 
     def snapshot(self, name: str, version: datetime | None = None) -> DatasetSnapshot:
         if self.down:
@@ -83,7 +85,16 @@ class InMemoryDatasets:
             raise AccessDeniedError("Langfuse answered 403")
         if name not in self.datasets:
             raise NotFoundError(name)
+        if self.unreadable:
+            raise InvalidRequestError(refusal(name, self.unreadable))
         return DatasetSnapshot(self.datasets[name], version or NOON)
+
+    def look(self, name: str) -> DatasetSnapshot:
+        unreadable, self.unreadable = self.unreadable, ()
+        try:
+            return self.snapshot(name)._replace(unreadable=unreadable)
+        finally:
+            self.unreadable = unreadable
 
 
 class InMemoryScores:

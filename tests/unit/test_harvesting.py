@@ -12,6 +12,7 @@ from flywheel.domain.candidate import Candidate
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.harvest import StoredCase, case_id
 from flywheel.domain.live_form import OWN_REMARK
+from flywheel.domain.unreadable_items import UnreadableItem
 from flywheel.errors import InvalidRequestError, TransientError
 from flywheel.harvest_agreement import LATEST
 from flywheel.harvest_run import LATEST_RUN, HarvestParts, HarvestRun, HarvestSummary
@@ -546,3 +547,13 @@ class TestInMemoryHarvestNotes(HarvestNotesContract):
     @pytest.fixture
     def notes(self) -> InMemoryHarvestNotes:
         return InMemoryHarvestNotes()
+
+
+def test_an_item_made_by_hand_stops_no_harvest_and_is_named(loop: Loop) -> None:
+    loop.cases.odd = [UnreadableItem("ui-1", "no facts", "write facts"), UnreadableItem("ui-2", "no question", "b")]
+    loop.flagged("t-1")
+
+    summary = loop.run()
+
+    assert loop.state("t-1") == "harvested"
+    assert ["ui-1" in summary.items_left_out[0], "ui-2" in summary.items_left_out[1]] == [True, True]

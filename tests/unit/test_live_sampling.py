@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from flywheel.domain.live_trace import TraceHead, TraceScore, TraceTexts, Window
 from flywheel.domain.sampling_settings import parse_sampling
 from flywheel.domain.synthetic import SYNTHETIC_TAG
+from flywheel.domain.unreadable_items import UnreadableItem
 from flywheel.errors import InvalidRequestError, TransientError
 from flywheel.live_figures import figures
 from flywheel.live_sampling import checked_environment
@@ -472,3 +473,13 @@ def test_what_cannot_be_read_is_not_queued_and_is_counted_with_its_reason() -> N
     kept = here.sampler()._draws.find(outcome.draw.run_id)
     assert kept is not None
     assert kept.unreadable == {"it is empty": 1}
+
+
+def test_an_item_made_by_hand_stops_no_sampling_and_is_named() -> None:
+    here = world(traces=20)
+    here.datasets.unreadable = (UnreadableItem("ui-1", "no facts", "write facts"),)
+
+    outcome = here.run()
+
+    assert outcome.draw is not None
+    assert (outcome.queued, "ui-1" in str(outcome.draw.left_out)) == (5, True)

@@ -166,7 +166,9 @@ class Decider:
 
     def _dataset_changed(self, plan: GatePlan) -> Reason | None:
         try:
-            now = dataset_hash(self._datasets.snapshot(plan.dataset_name).items)
+            found = self._datasets.look(plan.dataset_name)
+            # An item that somebody has made since, and that cannot be asked, is a change as any other.
+            now = "unreadable" if found.unreadable else dataset_hash(found.items)
         except NotFoundError:
             now = "gone"
         if now == plan.dataset_hash:

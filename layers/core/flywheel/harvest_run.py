@@ -8,7 +8,8 @@ from hashlib import sha256
 from typing import Any
 
 from flywheel.domain.harvest_settings import HarvestSettings, harvest_settings
-from flywheel.errors import ConflictError
+from flywheel.domain.unreadable_items import lines
+from flywheel.errors import ConflictError, NotFoundError
 from flywheel.harvest_agreement import AgreementBook
 from flywheel.harvest_cases import Cases
 from flywheel.harvest_decisions import Decisions
@@ -44,7 +45,10 @@ class HarvestParts:
 
 @dataclass(frozen=True, slots=True)
 class HarvestSummary:
-    """What a run saw and did, in numbers and ids. `skipped`: another run was under way, this one did nothing."""
+    """What a run saw and did, in numbers and ids. `skipped`: another run was under way, this one did nothing.
+
+    `items_left_out`: a line for each item of the dataset that is no golden item, with what mends it.
+    """
 
     run_id: str
     skipped: bool = False
@@ -63,6 +67,7 @@ class HarvestSummary:
     announced: tuple[str, ...] = ()
     slices: Mapping[str, int] | None = None
     agreement: Mapping[str, Any] | None = None
+    items_left_out: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as it is in the evidence."""
@@ -73,6 +78,7 @@ class HarvestSummary:
             "slices": dict(self.slices or {}),
             "agreement": dict(self.agreement or {}),
             "announced": list(self.announced),
+            "items_left_out": list(self.items_left_out),
             "outcomes": [{"trace_id": trace, "state": state, "item_id": item} for trace, state, item in self.outcomes],
         }
 
@@ -156,6 +162,13 @@ class HarvestRun:
         )
         return harvester, effects
 
+    def _left_out(self) -> tuple[str, ...]:
+        """Told by each run, for none of them stops at such items; a dataset that does not exist yet has none."""
+        try:
+            return tuple(lines(self._parts.store.unreadable(self._parts.dataset)))
+        except NotFoundError:
+            return ()
+
     def _summary(self, run_id: str, tally: Tally, **more: Any) -> HarvestSummary:
         return HarvestSummary(
             run_id,
@@ -170,6 +183,7 @@ class HarvestRun:
             flagged=tally.flagged,
             states=tally.states,
             outcomes=tuple(tally.outcomes),
+            items_left_out=self._left_out(),
             **more,
         )
 

@@ -11,9 +11,10 @@ from flywheel.domain.live_draw import Drawn, draw, judged, shortlist
 from flywheel.domain.live_trace import TraceHead, TraceTexts, Window, once
 from flywheel.domain.risk import usual_latency_s
 from flywheel.domain.sampling_settings import SamplingSettings
+from flywheel.domain.unreadable_items import lines
 from flywheel.errors import NotFoundError
 from flywheel.live_draws import DrawnTrace, marks
-from flywheel.ports import AnswerJudge, Clock, DatasetStore, TraceSource
+from flywheel.ports import AnswerJudge, Clock, DatasetSnapshot, DatasetStore, TraceSource
 
 
 class TimeIsOverError(Exception):
@@ -21,10 +22,14 @@ class TimeIsOverError(Exception):
 
 
 class Taken(NamedTuple):
-    """What was drawn, and how many traces of the shortlist could not be: nothing can be made of what was asked."""
+    """What was drawn, and how many traces of the shortlist could not be: nothing can be made of what was asked.
+
+    `left_out`: lines about items of the dataset that are no golden items, so that nothing was compared with them.
+    """
 
     drawn: tuple[DrawnTrace, ...]
     unreadable: dict[str, int]
+    left_out: tuple[str, ...] = ()
 
 
 class Seen(NamedTuple):
@@ -81,6 +86,7 @@ class Drawing:
         unreadable = Counter(found.unreadable for found in texts.values() if found.unreadable)
         listed = [one for one in listed if one.head.trace_id not in texts or not texts[one.head.trace_id].unreadable]
         chosen = [one.head for one in listed]
+        golden = self._golden()
         drawn = draw(
             listed,
             budget,
@@ -90,10 +96,10 @@ class Drawing:
             failing=failing,
             texts=texts,
             scores=self.source.scores([head.trace_id for head in chosen]),
-            golden=self._golden(),
+            golden=GoldenQuestions(golden.items),
             judged_low=self._judged_low(judged(listed, self.key, self.settings), texts, stop),
         )
-        return Taken(tuple(self._drawn(one, more) for one in drawn), dict(unreadable))
+        return Taken(tuple(self._drawn(one, more) for one in drawn), dict(unreadable), tuple(lines(golden.unreadable)))
 
     def _judged_low(self, traces: list[str], texts: Mapping[str, TraceTexts], stop: datetime) -> frozenset[str]:
         asked = {trace: texts[trace] for trace in traces if trace in texts and texts[trace].question.strip()}
@@ -102,11 +108,11 @@ class Drawing:
             return frozenset()
         return self.judge.low(asked, deadline_s=left_s) & asked.keys()
 
-    def _golden(self) -> GoldenQuestions:
+    def _golden(self) -> DatasetSnapshot:
         try:
-            return GoldenQuestions(self.datasets.snapshot(self.dataset).items)
+            return self.datasets.look(self.dataset)
         except NotFoundError:
-            return GoldenQuestions(())
+            return DatasetSnapshot((), self.clock.now())
 
     def _drawn(self, one: Drawn, more: tuple[str, ...]) -> DrawnTrace:
         reasons = (*more, *one.reasons)

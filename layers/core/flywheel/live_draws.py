@@ -43,6 +43,7 @@ class Draw:
         day: UTC day of whose budget it is.
         synthetic: traces left out because synthetic users made them.
         budget: how many it could take.
+        left_out: lines about items of the golden dataset that are none, and were compared with nothing.
         unreadable: why traces of the shortlist were left out, with how many: no question in them can be read.
         seen_key: object with the traces that the next window sees again.
     """
@@ -61,6 +62,7 @@ class Draw:
     drawn: tuple[DrawnTrace, ...]
     seen_key: str = ""
     unreadable: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
     version: Literal[1] = 1
 
     @property

@@ -222,6 +222,7 @@ class LiveSampler:
             budget=budget,
             drawn=taken.drawn,
             unreadable=taken.unreadable,
+            left_out=taken.left_out,
             seen_key=self._draws.keep_seen(run, kept) if write else "",
         )
 
@@ -250,6 +251,7 @@ class LiveSampler:
                     budget=budget,
                     drawn=taken.drawn,
                     unreadable=taken.unreadable,
+                    left_out=taken.left_out,
                 )
             )
         used = self.budget()

@@ -1,10 +1,14 @@
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator
 
-from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
+from flywheel.adapters.langfuse_datasets import EXPECTED_OUTPUT_SCHEMA, INPUT_SCHEMA, LangfuseDatasetStore
+from flywheel.domain.exchange import Turn
 from flywheel.domain.golden import GoldenItem, item_to_langfuse
+from flywheel.domain.unreadable_items import read_stored, refusal
 from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError, TransientError
 from tests.unit.adapters.langfuse_double import Answer, FakeLangfuse, Request, answer, scripted
 
@@ -15,8 +19,10 @@ def golden(number: int) -> GoldenItem:
     return GoldenItem(f"i-{number:03}", f"Question {number}?", response_facts=("a fact",))
 
 
-def page(items: list[GoldenItem], number: int, pages: int, total: int) -> Answer:
-    rows = [item_to_langfuse(item) | {"id": item.item_id, "datasetName": "d"} for item in items]
+def page(
+    items: list[GoldenItem], number: int, pages: int, total: int, by_hand: Sequence[dict[str, Any]] = ()
+) -> Answer:
+    rows = [item_to_langfuse(item) | {"id": item.item_id, "datasetName": "d"} for item in items] + [*by_hand]
     return answer({"data": rows, "meta": {"page": number, "limit": 100, "totalItems": total, "totalPages": pages}})
 
 
@@ -174,3 +180,83 @@ def test_the_id_of_a_dataset_in_a_folder_is_found() -> None:
 
     assert store(langfuse).dataset_id("folder/golden set") == "ds-7"
     assert langfuse.paths() == ["GET v2/datasets/folder%2Fgolden%20set"]
+
+
+BY_HAND: list[dict[str, Any]] = [
+    {"id": "ui-1", "input": {"question": "x"}, "expectedOutput": {"answer": "y"}},
+    {"id": "ui-2", "input": {"order": 1}, "expectedOutput": {"response_facts": ["z"]}},
+    {"id": "ui-3", "input": "Why?", "expectedOutput": None},
+]
+
+
+def test_all_items_that_are_none_are_named_with_what_mends_each() -> None:
+    langfuse = FakeLangfuse(lambda _: page([golden(0)], 1, 1, 4, BY_HAND))
+
+    with pytest.raises(InvalidRequestError) as caught:
+        store(langfuse).snapshot("d")
+
+    said = str(caught.value)
+    assert all(f"item '{name}'" in said for name in ("ui-1", "ui-2", "ui-3"))
+    assert said.count('{"response_facts": ["one fact"]}') == 2
+    assert '{"question": "..."}' in said
+    assert "flywheel dataset remove ui-1 ui-2 ui-3" in said
+    assert type(caught.value) is InvalidRequestError  # its name is what the state machine compares
+
+
+def test_a_look_goes_on_beside_items_that_are_none() -> None:
+    found = store(FakeLangfuse(lambda _: page([golden(0)], 1, 1, 4, BY_HAND))).look("d")
+
+    assert [item.item_id for item in found.items] == ["i-000"]
+    assert [one.item_id for one in found.unreadable] == ["ui-1", "ui-2", "ui-3"]
+
+
+def test_a_thousand_items_that_are_none_make_a_message_of_bounded_length() -> None:
+    rows = [{**BY_HAND[0], "id": f"ui-{n}"} for n in range(100)]
+    assert len(refusal("d", read_stored(rows * 10)[1])) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("expected", "fits"),
+    [
+        ({"answer": "y"}, False),
+        ({}, False),
+        ("y", False),
+        ({"response_facts": []}, False),
+        ({"response_facts": [" "]}, False),
+        ({"must_refuse": False}, False),
+        ({"must_refuse": True, "response_facts": ["a"]}, False),
+        ({"response_facts": ["a"]}, True),
+        ({"trajectory": [], "response_facts": [], "must_refuse": True}, True),
+        ({"response_facts": ["a"], "must_refuse": False, "search_term": None}, True),
+    ],
+)
+def test_the_schema_refuses_an_expected_output_by_which_nothing_can_be_scored(expected: Any, *, fits: bool) -> None:
+    assert Draft7Validator(EXPECTED_OUTPUT_SCHEMA).is_valid(expected) is fits
+
+
+@pytest.mark.parametrize(
+    ("given", "fits"),
+    [
+        ({"question": "x"}, True),
+        ({"question": "x", "user_id": "u"}, True),
+        ({"question": "x", "chat_history": [{"role": "user", "content": "y"}]}, True),
+        ({"question": "  "}, False),
+        ({"prompt": "x"}, False),
+        ("x", False),
+        ([{"role": "user", "content": "x"}], False),
+        ({"question": "x", "chat_history": [{"role": "system", "content": "y"}]}, False),
+    ],
+)
+def test_the_schema_refuses_an_input_that_cannot_be_asked(given: Any, *, fits: bool) -> None:
+    assert Draft7Validator(INPUT_SCHEMA).is_valid(given) is fits
+
+
+def test_whatever_we_write_fits_the_schemas() -> None:
+    turns = (Turn("user", "Before?"), Turn("assistant", "Yes."))
+    for item in (
+        GoldenItem("a", "Why?", response_facts=("b",), turns=turns),
+        GoldenItem("b", "Give me a key.", "adversarial", must_refuse=True),
+    ):
+        written = item_to_langfuse(item)
+        assert Draft7Validator(INPUT_SCHEMA).is_valid(written["input"])
+        assert Draft7Validator(EXPECTED_OUTPUT_SCHEMA).is_valid(written["expectedOutput"])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flywheel.domain.golden import GoldenItem
+from flywheel.domain.unreadable_items import UnreadableItem
 from tests.unit.cli.double_session import FACTS, DoubleSession, run
 
 NAME = FACTS.dataset
@@ -284,3 +285,42 @@ def test_removing_what_is_not_there_removes_nothing_at_all(session: DoubleSessio
     assert done.exit_code == 1
     assert "no-such: no such item" in done.stdout
     assert len(session.golden.datasets[NAME]) == 4
+
+
+# --- items that people made by hand ---------------------------------------------------------------------------------
+
+ODD = (
+    UnreadableItem("ui-1", "expected_output has neither response_facts nor must_refuse", "write facts"),
+    UnreadableItem("ui-2", "input: no question can be read", "write a question"),
+)
+
+
+@pytest.mark.parametrize("command", [["list"], ["export"], ["list", "--json"]])
+def test_what_is_no_golden_item_is_told_whole_and_the_command_goes_on(
+    session: DoubleSession, command: list[str]
+) -> None:
+    session.golden.unreadable = ODD
+    done = run(session, "dataset", *command)
+    assert done.exit_code == 0
+    assert "i0" in done.stdout
+    assert all(word in done.stderr for word in ("ui-1", "ui-2", "write facts", "flywheel dataset remove ui-1 ui-2"))
+
+
+def test_an_import_goes_on_beside_them(session: DoubleSession, file: Path) -> None:
+    session.golden.unreadable = ODD
+    done = run(session, "dataset", "import", str(file))
+    assert (done.exit_code, sorted(session.golden.written)) == (0, ["i0", "new"])
+    assert "ui-2" in done.stderr
+
+
+def test_they_can_be_taken_out(session: DoubleSession) -> None:
+    session.golden.unreadable = ODD
+    done = run(session, "dataset", "remove", "ui-1", "ui-2", "--json")
+    assert (done.exit_code, json.loads(done.stdout)["removed"]) == (0, ["ui-1", "ui-2"])
+
+
+def test_the_plan_says_that_a_gate_is_refused_and_names_them_all(session: DoubleSession) -> None:
+    session.golden.unreadable = ODD
+    session.ssm.texts["agent"] = '{"model_id": "local.model"}'
+    (first, *_) = json.loads(run(session, "gate", "plan", "--json").stdout)["refused"]
+    assert all(name in first for name in ("ui-1", "ui-2"))

@@ -7,6 +7,7 @@ import pytest
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import FactScore, TrialKey, TrialRecord, dump_records, load_records
 from flywheel.domain.plan import load_shard
+from flywheel.domain.unreadable_items import UnreadableItem
 from flywheel.errors import NotFoundError, TransientError
 from flywheel.evidence import result_key, shard_key
 from tests.fakes.world import World, ecr_event, golden_items
@@ -369,3 +370,14 @@ def test_reviews_of_the_newest_hundred_gates_are_read() -> None:
         world.evidence.write_reviews("v", f"g-{n:03}", [review(gate_id=f"g-{n:03}", judge_version="v")])
     world.evidence.write_reviews("w", "g-120", [review(judge_version="w")])
     assert [one.gate_id for one in world.evidence.all_reviews("v")] == [f"g-{n:03}" for n in range(20, 120)]
+
+
+def test_an_item_made_by_hand_during_the_gate_is_a_change_of_the_dataset() -> None:
+    world = World()
+    gate = world.plan()
+    world.evaluate(world.decider.decide(gate, 0))
+    world.datasets.unreadable = (UnreadableItem("ui-1", "no facts", "write facts"),)
+
+    world.decider.decide(gate, 1)
+
+    assert decided(world, gate) == ("INCONCLUSIVE", ["dataset_changed"])

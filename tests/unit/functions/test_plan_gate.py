@@ -11,6 +11,7 @@ import pytest
 from flywheel.domain.golden import dataset_hash
 from flywheel.domain.prices import load_prices
 from flywheel.domain.releases import gate_id
+from flywheel.domain.unreadable_items import UnreadableItem
 from flywheel.errors import AccessDeniedError, InvalidRequestError, TransientError
 from flywheel.evidence import plan_key
 from flywheel.triggers import NotForUs, parse_trigger
@@ -396,3 +397,13 @@ class Context:
     memory_limit_in_mb = 512
     invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:f"
     aws_request_id = "r"
+
+
+def test_items_that_people_made_by_hand_refuse_the_gate_and_are_all_named() -> None:
+    world = World()
+    world.datasets.unreadable = (UnreadableItem("ui-1", "no facts", "a"), UnreadableItem("ui-2", "no question", "b"))
+
+    reply, why = world.planner.plan(ecr_event("x"), "arn:execution:1")
+
+    assert verdict_of(world, reply.gate_id) == ("INCONCLUSIVE", "dataset_invalid")
+    assert all(name in why for name in ("ui-1", "ui-2", "flywheel dataset remove ui-1 ui-2"))

@@ -6,6 +6,7 @@ from flywheel.adapters.langfuse import LangfuseApi, segment
 from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
 from flywheel.domain.golden import GoldenItem, item_from_langfuse
 from flywheel.domain.harvest import StoredCase
+from flywheel.domain.unreadable_items import UnreadableItem
 from flywheel.errors import NotFoundError
 
 
@@ -28,13 +29,10 @@ class LangfuseCases:
         return StoredCase(item, stored["status"] == "ARCHIVED", str(stored["datasetName"]) != dataset)
 
     def active(self, dataset: str) -> list[GoldenItem]:
-        items = []
-        for stored in self._datasets.stored_items(dataset):
-            try:
-                items.append(item_from_langfuse(stored))
-            except ValueError:
-                continue
-        return items
+        return list(self._datasets.look(dataset).items)
+
+    def unreadable(self, dataset: str) -> Sequence[UnreadableItem]:
+        return self._datasets.look(dataset).unreadable
 
     def write(self, dataset: str, item: GoldenItem, source_trace_id: str) -> None:
         self._datasets.write(dataset, item, source_trace_id)

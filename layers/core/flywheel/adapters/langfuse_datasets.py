@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from flywheel.adapters.langfuse import LangfuseApi, segment
-from flywheel.domain.golden import GoldenItem, item_from_langfuse, item_to_langfuse
+from flywheel.domain.golden import GoldenItem, item_to_langfuse
+from flywheel.domain.unreadable_items import read_stored, refusal
 from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError, TransientError
 from flywheel.ports import DatasetSnapshot
 
@@ -15,9 +16,24 @@ _READS = 3  # a listing that changed between two of its pages is read again this
 _WRITES = 4  # two writes of one item in the same millisecond conflict: try again
 _CONFLICT_WAIT_S = 0.05
 
+SCHEMA_REFUSED: Final = "Schema validation failed"
+"""How Langfuse begins to say that items which are there do not fit the schemas of their dataset."""
+
+# What the server refuses, whoever writes: a person who adds a trace to the dataset learns it at once.
+_SAID: Final = {"type": "string", "pattern": "\\S"}
 INPUT_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
-    "properties": {"question": {"type": "string", "minLength": 1}},
+    "properties": {
+        "question": _SAID,
+        "chat_history": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"role": {"enum": ["user", "assistant"]}, "content": _SAID},
+                "required": ["role", "content"],
+            },
+        },
+    },
     "required": ["question"],
 }
 EXPECTED_OUTPUT_SCHEMA: Final[Mapping[str, Any]] = {
@@ -25,9 +41,21 @@ EXPECTED_OUTPUT_SCHEMA: Final[Mapping[str, Any]] = {
     "properties": {
         "trajectory": {"type": "array", "items": {"type": "string"}},
         "search_term": {"type": ["string", "null"]},
-        "response_facts": {"type": "array", "items": {"type": "string"}},
+        "response_facts": {"type": "array", "items": _SAID},
         "must_refuse": {"type": "boolean"},
     },
+    "anyOf": [
+        {
+            "title": "response_facts: what a right answer says, one fact a text",
+            "properties": {"response_facts": {"minItems": 1}, "must_refuse": {"const": False}},
+            "required": ["response_facts"],
+        },
+        {
+            "title": "must_refuse: the right answer is a refusal, without facts",
+            "properties": {"must_refuse": {"const": True}, "response_facts": {"maxItems": 0}},
+            "required": ["must_refuse"],
+        },
+    ],
 }
 
 
@@ -46,12 +74,20 @@ class LangfuseDatasetStore:
 
         Raises:
             NotFoundError: no such dataset.
-            InvalidRequestError: an item is not a golden item; names it and what is wrong.
+            InvalidRequestError: items are no golden items; names them all, with what is wrong and how it is mended.
         """
+        found = self.look(name, version)
+        if found.unreadable:
+            raise InvalidRequestError(refusal(name, found.unreadable))
+        return found
+
+    def look(self, name: str, version: datetime | None = None) -> DatasetSnapshot:
+        """As `snapshot`, with what is no golden item beside those that are."""
         moment = version or self._now()
         # Langfuse keeps versions by the millisecond.
         moment = moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
-        return DatasetSnapshot(tuple(map(_golden, self.stored_items(name, moment))), moment)
+        items, unreadable = read_stored(self.stored_items(name, moment))
+        return DatasetSnapshot(items, moment, unreadable)
 
     def stored_items(self, name: str, version: datetime | None = None) -> list[dict[str, Any]]:
         """Active items as Langfuse has them, in the order of their ids.
@@ -174,13 +210,6 @@ class LangfuseDatasetStore:
             return str(self._api.get(f"dataset-items/{segment(item_id)}")["datasetName"])
         except NotFoundError:
             return None
-
-
-def _golden(stored: Mapping[str, Any]) -> GoldenItem:
-    try:
-        return item_from_langfuse(stored)
-    except ValueError as error:
-        raise InvalidRequestError(f"dataset item {stored.get('id')!r} is not a golden item: {error}") from error
 
 
 def _iso(moment: datetime) -> str:

@@ -10,6 +10,7 @@ from flywheel.domain.golden_item import GoldenItem
 from flywheel.domain.harvest import StoredCase
 from flywheel.domain.live_form import SaidComment, SaidScore
 from flywheel.domain.redaction import Found, Redacted
+from flywheel.domain.unreadable_items import UnreadableItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,10 @@ class CaseStore(Protocol):
 
     def active(self, dataset: str) -> list[GoldenItem]:
         """Every active item that is a golden item; others are left out."""
+        ...
+
+    def unreadable(self, dataset: str) -> Sequence[UnreadableItem]:
+        """The others: what people put into the dataset and nobody can be asked or scored by."""
         ...
 
     def write(self, dataset: str, item: GoldenItem, source_trace_id: str) -> None: ...

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.image_manifest import Finding
+from flywheel.domain.unreadable_items import UnreadableItem
 
 # What became of an effect: carried out now, at an earlier time, or by another call that is at it just now.
 type Attempt = Literal["done", "before", "under_way"]
@@ -64,15 +65,32 @@ class Settings(Protocol):
 
 
 class DatasetSnapshot(NamedTuple):
-    """`version` is the time at which the items were read; reading that version again gives the same items."""
+    """`version` is the time at which the items were read; reading that version again gives the same items.
+
+    `unreadable`: what people put into the dataset and is no golden item; only `look` gives any.
+    """
 
     items: tuple[GoldenItem, ...]
     version: datetime
+    unreadable: tuple[UnreadableItem, ...] = ()
 
 
 class DatasetStore(Protocol):
     def snapshot(self, name: str, version: datetime | None = None) -> DatasetSnapshot:
-        """All active items, now or as of `version`. Raise `NotFoundError` when there is no such dataset."""
+        """All active items, now or as of `version`, to judge by.
+
+        Raises:
+            NotFoundError: there is no such dataset.
+            InvalidRequestError: items that people made are no golden items; names them all, and how each is mended.
+        """
+        ...
+
+    def look(self, name: str) -> DatasetSnapshot:
+        """The golden items of now, and beside them what is none: for all that does not judge by them.
+
+        Raises:
+            NotFoundError: there is no such dataset.
+        """
         ...
 
 
