@@ -5,7 +5,7 @@ import json
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from cli.gate_decide import approve, reject
 from cli.gate_options import GateId, JsonFlag
 from cli.problems import EXIT_NO, CommandError
 from cli.session import Session
+
+if TYPE_CHECKING:
+    from flywheel.rollback import RolledBack
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Judge an image, and look at judgements.")
 
@@ -225,8 +228,12 @@ def rollback(
     from flywheel.rollback import plan_rollback  # noqa: PLC0415
 
     session: Session = ctx.obj
-    plan = plan_rollback(session.releases)
     said = sys.stderr if as_json else sys.stdout
+    if not dry_run and (finished := session.finish_rollback()):
+        print("a rollback before was cut off after production had moved: announced now, no other made", file=said)
+        _rolled_back(finished, {}, as_json=as_json)
+        return
+    plan = plan_rollback(session.releases)
     print(f"from {gate_view.release_line(plan.current)}", file=said)
     print(f"to   {gate_view.release_line(plan.target)}", file=said)
     outcome = {"from_release": plan.current.release_no, "to_digest": plan.target.candidate.image_digest}
@@ -240,6 +247,12 @@ def rollback(
             print("nothing was changed", file=said)
             raise typer.Exit(EXIT_NO)
     done = session.roll_back(plan, by=f"{getpass.getuser()}@{socket.gethostname()}", reason=reason)
+    _rolled_back(done, outcome, as_json=as_json)
+
+
+def _rolled_back(done: "RolledBack", outcome: dict[str, Any], *, as_json: bool) -> None:
+    from cli import gate_view  # noqa: PLC0415 - what `--help` does not need
+
     if as_json:
         told = {"done": True, "release": done.release.release_no, "label_trouble": done.label_trouble}
         print(json.dumps(outcome | told))

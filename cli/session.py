@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         RuntimeControl,
         SamplingStore,
     )
-    from flywheel.rollback import RollbackPlan, RolledBack
+    from flywheel.rollback import Rollback, RollbackPlan, RolledBack
 
 
 class SystemClock:
@@ -226,6 +226,13 @@ class Session:
         time.sleep(seconds)
 
     def roll_back(self, plan: "RollbackPlan", *, by: str, reason: str) -> "RolledBack":
+        return self._rollback().roll_back(plan, by=by, reason=reason)
+
+    def finish_rollback(self) -> "RolledBack | None":
+        """Announce and label a rollback whose command was killed before it could; None: there is none."""
+        return self._rollback().finish()
+
+    def _rollback(self) -> "Rollback":
         from flywheel.adapters.agentcore import AgentCoreRuntimes  # noqa: PLC0415 - boto3
         from flywheel.adapters.eventbridge import EventBridgeBus  # noqa: PLC0415 - boto3
         from flywheel.adapters.langfuse_prompts import LangfusePromptLabels  # noqa: PLC0415 - urllib3
@@ -233,15 +240,15 @@ class Session:
 
         runtimes: RuntimeControl = AgentCoreRuntimes.from_environment()
         bus: EventBus = EventBridgeBus.from_bus(self.facts.event_bus)
-        rollback = Rollback(
+        return Rollback(
             self.facts.production_endpoint,
             runtimes=runtimes,
             releases=self.releases,
             bus=bus,
             labels=LangfusePromptLabels(lambda: self.langfuse_api),
+            objects=self.objects,
             clock=self.clock,
         )
-        return rollback.roll_back(plan, by=by, reason=reason)
 
     def elapsed(self, since: datetime) -> timedelta:
         return self.clock.now() - since

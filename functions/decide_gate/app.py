@@ -25,6 +25,7 @@ from flywheel.config import from_env
 from flywheel.deciding import Decider, DecidingSettings
 from flywheel.events import DecideRequest
 from flywheel.evidence import GateEvidence
+from flywheel.public_errors import public_errors
 
 logger, metrics = Logger(), Metrics()
 
@@ -86,6 +87,7 @@ def annotator() -> Annotator:
     return make_annotator(from_env(Settings))
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=DecideRequest)

@@ -26,6 +26,7 @@ from flywheel.experiment_deployment import ExperimentDeployer
 from flywheel.experiment_events import RuntimeRequest
 from flywheel.experiment_evidence import ExperimentEvidence
 from flywheel.patience import look_again
+from flywheel.public_errors import public_errors
 from flywheel.runtimes import Surroundings, network
 
 logger, metrics = Logger(), Metrics()
@@ -90,6 +91,7 @@ def parts() -> Parts:
     return make_parts(from_env(Settings))
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:

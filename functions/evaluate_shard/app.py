@@ -31,6 +31,7 @@ from flywheel.evaluation.ports import checked_environment
 from flywheel.evaluation.service import Invocation, Langfuse, ShardEvaluator
 from flywheel.evaluation.shard import Limits, ShardSummary
 from flywheel.events import ShardRequest
+from flywheel.public_errors import public_errors
 
 logger, metrics = Logger(), Metrics()
 
@@ -109,6 +110,7 @@ def invocation_of(context: LambdaContext) -> Invocation:
     return Invocation(lambda: context.get_remaining_time_in_millis() / 1000, lambda runtime_id: prefix + runtime_id)
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=ShardRequest)

@@ -19,6 +19,7 @@ from flywheel.deliveries import MonitorAlerted, ProjectNotified, PromptVersionCh
 from flywheel.domain.strict import first_problems
 from flywheel.errors import InvalidRequestError
 from flywheel.following import Messenger, PromptFollower
+from flywheel.public_errors import public_errors
 
 logger, metrics = Logger(), Metrics()
 
@@ -55,6 +56,7 @@ def _detail[E: BaseModel](model: type[E], event: dict[str, Any]) -> E:
         raise InvalidRequestError(f"not a valid {model.__name__} event: {first_problems(error)}") from None
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

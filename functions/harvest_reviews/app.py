@@ -27,6 +27,7 @@ from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.harvest_check import JudgedCases
 from flywheel.harvest_run import HarvestParts, HarvestRun, HarvestSummary
+from flywheel.public_errors import public_errors
 from flywheel.redaction import PatternRedactor
 from flywheel.similarity import WordLikeness
 
@@ -117,6 +118,7 @@ def emit(summary: HarvestSummary) -> None:
                 metric.add_dimension("metric", name)
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from flywheel.config import from_env
 from flywheel.events import HoldRequest, SettleRequest
 from flywheel.evidence import GateEvidence
 from flywheel.holding import Holder
+from flywheel.public_errors import public_errors
 
 logger, metrics = Logger(), Metrics()
 
@@ -52,6 +53,7 @@ def parts() -> tuple[Holder, PowertoolsOnce]:
     return make_holder(settings, once), once
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from flywheel.adapters.idempotency import PowertoolsOnce
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
+from flywheel.public_errors import public_errors
 from flywheel.receiving import Answer, Receiver, Request
 from flywheel.sender_secrets import SenderSecrets
 
@@ -88,6 +89,7 @@ def request_of(event: dict[str, Any]) -> Request | None:
     )
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, NonNegativeInt
 
 from flywheel.adapters.dynamodb_experiments import DynamoDbExperiments
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
@@ -28,6 +28,7 @@ from flywheel.experiment_planning import ExperimentPlanner, ExperimentSettings
 from flywheel.experiment_rungs import RungPlanner
 from flywheel.experiment_shards import ExperimentShards
 from flywheel.planning_inputs import PlanInputs
+from flywheel.public_errors import public_errors
 
 logger, metrics = Logger(), Metrics()
 
@@ -44,13 +45,19 @@ class Settings(BaseModel):
     judge_model_id: str
     mcp_url: str
     agent_platform: AgentPlatform
+    evaluate_shard_reserved_concurrency: NonNegativeInt = 0
 
 
 def make_planner(settings: Settings) -> ExperimentPlanner:
     store = S3ObjectStore.from_bucket(settings.evidence_bucket)
     api = LangfuseApi(credentials(SsmSettings.from_prefix(settings.langfuse_parameter_prefix).required))
     return ExperimentPlanner(
-        ExperimentSettings(settings.environment, settings.dataset_name, settings.judge_model_id),
+        ExperimentSettings(
+            settings.environment,
+            settings.dataset_name,
+            settings.judge_model_id,
+            settings.evaluate_shard_reserved_concurrency or None,
+        ),
         experiments=DynamoDbExperiments.from_table(settings.state_table),
         releases=DynamoDbReleases.from_table(settings.state_table, settings.production_runtime_name),
         inputs=PlanInputs(
@@ -90,6 +97,7 @@ def rung_planner() -> RungPlanner:
     return make_rung_planner(from_env(Settings))
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=PlanExperimentRequest)

@@ -26,6 +26,7 @@ from flywheel.events import PlanRequest
 from flywheel.evidence import GateEvidence
 from flywheel.experiment_evidence import ExperimentEvidence
 from flywheel.planning import Planner, PlanningSettings
+from flywheel.public_errors import public_errors
 from flywheel.pushed_images import Ignored, PushedImages
 
 logger, metrics = Logger(), Metrics()
@@ -95,6 +96,7 @@ def planner() -> Planner:
     return make_planner(from_env(Settings))
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=PlanRequest)

@@ -13,17 +13,19 @@ from pydantic import BaseModel, Field, PositiveFloat, PositiveInt
 from flywheel.adapters.agentcore import AgentCoreInvoker, AgentCoreRuntimes
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.adapters.dynamodb_releases import DynamoDbReleases
+from flywheel.adapters.ecr import EcrImageRegistry
 from flywheel.adapters.eventbridge import EventBridgeBus
 from flywheel.adapters.langfuse import LangfuseApi, credentials
 from flywheel.adapters.langfuse_prompts import LangfusePromptLabels
 from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
-from flywheel.config import from_env
+from flywheel.config import AgentPlatform, from_env
 from flywheel.events import GateMessage
 from flywheel.evidence import GateEvidence
 from flywheel.patience import look_again
 from flywheel.promotion import Promoter, PromotionSettings
+from flywheel.public_errors import public_errors
 from flywheel.runtimes import Surroundings, network
 
 logger, metrics = Logger(), Metrics()
@@ -42,6 +44,8 @@ class Settings(BaseModel):
     langfuse_environment: str
     mcp_url: str
     stack_name: str
+    agent_repository: str
+    agent_platform: AgentPlatform
     runtime_platform_version: str = Field(pattern=r"^V[1-9]$")
     agent_subnet_ids: str = ""
     agent_security_group_ids: str = ""
@@ -71,6 +75,7 @@ def make_promoter(settings: Settings) -> Promoter:
         evidence=GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
         bus=EventBridgeBus.from_bus(settings.event_bus),
         labels=LangfusePromptLabels(lambda: LangfuseApi(credentials(keys.required))),
+        images=EcrImageRegistry.from_repository(settings.agent_repository, settings.agent_platform),
         clock=SystemClock(),
     )
 
@@ -81,6 +86,7 @@ def promoter() -> Promoter:
     return make_promoter(from_env(Settings))
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=GateMessage)

@@ -26,6 +26,7 @@ from flywheel.domain.plan import GatePlan
 from flywheel.events import PublishRequest
 from flywheel.evidence import GateEvidence
 from flywheel.ports import GateRow
+from flywheel.public_errors import public_errors
 from flywheel.publication import Announcer, Publisher, Render
 
 logger, metrics = Logger(), Metrics()
@@ -109,6 +110,7 @@ def parts() -> tuple[Publisher, PowertoolsOnce]:
     return make_publisher(settings, once), once
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=PublishRequest)

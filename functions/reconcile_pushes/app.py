@@ -22,6 +22,7 @@ from flywheel.adapters.eventbridge import EventBridgeBus
 from flywheel.clock import SystemClock
 from flywheel.config import AgentPlatform, from_env
 from flywheel.ports import ReleaseStore, ReleaseTags
+from flywheel.public_errors import public_errors
 from flywheel.reconciling import PushReconciler
 from flywheel.release_tags import tag_releases
 
@@ -72,6 +73,7 @@ def handle() -> Handle:
     return make_handle(reconciler, releases, EcrTags.from_repository(settings.agent_repository))
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:

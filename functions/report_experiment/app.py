@@ -29,6 +29,7 @@ from flywheel.experiment_evidence import ExperimentEvidence
 from flywheel.experiment_late import LateScoring
 from flywheel.experiment_reporting import Ending, ExperimentReporter, Render
 from flywheel.ports import ExperimentRow
+from flywheel.public_errors import public_errors
 
 logger, metrics = Logger(), Metrics()
 
@@ -106,6 +107,7 @@ def parts() -> tuple[ExperimentReporter, PowertoolsOnce]:
     return make_reporter(settings, once), once
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=ReportExperimentRequest)

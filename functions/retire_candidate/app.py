@@ -20,18 +20,21 @@ from flywheel.adapters.eventbridge import EventBridgeBus
 from flywheel.adapters.idempotency import PowertoolsOnce
 from flywheel.adapters.langfuse import LangfuseApi, credentials
 from flywheel.adapters.langfuse_prompts import LangfusePromptLabels
+from flywheel.adapters.s3 import S3ObjectStore
 from flywheel.adapters.sns import SnsNotifier
 from flywheel.adapters.ssm import SsmSettings
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
 from flywheel.errors import TransientError
 from flywheel.events import ArmRequest, ExecutionEnded, RetireReply, StatusChange
+from flywheel.evidence import GateEvidence
 from flywheel.experiment_announcing import ExperimentAnnouncer
 from flywheel.experiment_events import RuntimeRequest
 from flywheel.experiment_retirement import ExperimentRetirer
 from flywheel.labelling import ProductionLabel
 from flywheel.patience import look_again
 from flywheel.production import ProductionEndpoint
+from flywheel.public_errors import public_errors
 from flywheel.publication import Announcer
 from flywheel.retirement import Retirer
 
@@ -44,6 +47,7 @@ RESERVE_S = 20.0
 class Settings(BaseModel):
     environment: str
     state_table: str
+    evidence_bucket: str
     idempotency_table: str
     event_bus: str
     notification_topic_arn: str
@@ -77,6 +81,7 @@ def make_parts(settings: Settings) -> Parts:
             runtimes=runtimes,
             gates=DynamoDbGates.from_table(settings.state_table),
             releases=releases,
+            evidence=GateEvidence(S3ObjectStore.from_bucket(settings.evidence_bucket)),
             production=ProductionEndpoint(settings.production_endpoint_name, runtimes, releases, clock),
             label=ProductionLabel(labels, releases),
             announcer=Announcer(settings.environment, EventBridgeBus.from_bus(settings.event_bus), notifier, once),
@@ -117,6 +122,7 @@ def until_gone(
     return reply
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from flywheel.live_draws import Draws
 from flywheel.live_figures import LiveFigures, figures
 from flywheel.live_sampling import LiveSampler, Outcome
 from flywheel.ports import Alert, Clock
+from flywheel.public_errors import public_errors
 
 logger, metrics = Logger(), Metrics()
 
@@ -235,6 +236,7 @@ def measure(outcome: Outcome, found: LiveFigures) -> None:
             metric.add_dimension("reason", reason)
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

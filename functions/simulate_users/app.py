@@ -19,6 +19,7 @@ from flywheel.config import from_env
 from flywheel.domain.prices import PriceTable, load_prices
 from flywheel.domain.traffic_report import TrafficReport
 from flywheel.ports import AgentInvoker, ObjectStore
+from flywheel.public_errors import public_errors
 from flywheel.traffic import identity
 from flywheel.traffic.conversation import Production
 from flywheel.traffic.messages import PartState, PlanTraffic, RunPart, SimulateRequest, TrafficReported
@@ -84,6 +85,7 @@ def runtime_arn(context: LambdaContext, runtime_id: str) -> str:
     return f"arn:{partition}:bedrock-agentcore:{region}:{account}:runtime/{runtime_id}"
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from flywheel.adapters.dynamodb_experiments import DynamoDbExperiments
 from flywheel.adapters.dynamodb_gates import DynamoDbGates
 from flywheel.clock import SystemClock
 from flywheel.config import from_env
+from flywheel.public_errors import public_errors
 from flywheel.sweep import Sweeper
 
 logger, metrics = Logger(), Metrics()
@@ -44,6 +45,7 @@ def sweeper() -> Sweeper:
     return make_sweeper(from_env(Settings))
 
 
+@public_errors
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class ExperimentWorld(World):
     """`begin` leaves an experiment where Plan Experiment leaves it: planned, with runtimes to deploy."""
 
     pauses: list[float] = field(default_factory=list)
+    shards_at_once: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -74,7 +75,7 @@ class ExperimentWorld(World):
     @property
     def experiment_planner(self) -> ExperimentPlanner:
         return ExperimentPlanner(
-            ExperimentSettings("dev", "golden", "judge-1"),
+            ExperimentSettings("dev", "golden", "judge-1", self.shards_at_once),
             experiments=self.experiments,
             releases=self.releases,
             inputs=PlanInputs(

@@ -227,6 +227,7 @@ class World:
             evidence=self.evidence,
             bus=self.bus,
             labels=self.labels,
+            images=self.images,
             clock=self.clock,
         )
 
@@ -263,6 +264,7 @@ class World:
             runtimes=self.runtimes,
             gates=self.gates,
             releases=self.releases,
+            evidence=self.evidence,
             production=ProductionEndpoint("production", self.runtimes, self.releases, self.clock),
             label=ProductionLabel(self.labels, self.releases),
             announcer=self.announcer,

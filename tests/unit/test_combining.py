@@ -121,6 +121,7 @@ def test_after_a_rollback_a_push_is_combined_with_what_production_went_back_to(w
         releases=world.releases,
         bus=world.bus,
         labels=world.labels,
+        objects=world.objects,
         clock=world.clock,
         sleep=lambda _: None,
     )
@@ -137,6 +138,7 @@ def test_after_a_rollback_a_setting_that_was_changed_in_between_counts(world: Wo
         releases=world.releases,
         bus=world.bus,
         labels=world.labels,
+        objects=world.objects,
         clock=world.clock,
         sleep=lambda _: None,
     )

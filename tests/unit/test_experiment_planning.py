@@ -206,6 +206,17 @@ def test_more_runtimes_or_shards_than_one_execution_can_hold_are_refused(monkeyp
     assert "4 runtimes" in reason
 
 
+def test_more_shards_at_once_than_are_reserved_are_refused_before_anything_is_deployed() -> None:
+    world = world_with(parallel=9)
+    world.shards_at_once = 8
+    (reason,) = refused(world)
+    assert reason.startswith("too_parallel: parallel is 9, and 8 executions are reserved")
+    for reserved in (9, None):
+        world = world_with(parallel=9)
+        world.shards_at_once = reserved
+        assert plan(world).action == "run"
+
+
 def test_what_is_down_or_denied_refuses_nothing() -> None:
     world = world_with()
     world.datasets.down = True

@@ -114,6 +114,7 @@ def test_an_event_carries_no_question_no_answer_and_no_prompt() -> None:
         assert item.question not in told
     assert set(setting.bus.events[0][1]) == {
         "version",
+        "event_id",
         "environment",
         "experiment_id",
         "execution_arn",

@@ -30,7 +30,7 @@ def test_a_runtime_is_retired_and_that_may_be_repeated(world: ExperimentWorld) -
 
 def test_one_that_takes_its_time_is_waited_for(world: ExperimentWorld) -> None:
     world.runtimes.deletion_takes = 3
-    assert world.experiment_retirer.retire(EXPERIMENT, "r01") == RetireReply(gone=False, wait_s=2)
+    assert world.experiment_retirer.retire(EXPERIMENT, "r01") == RetireReply(gone=False, wait_s=15)
     replies = [world.experiment_retirer.retire(EXPERIMENT, "r01").gone for _ in range(3)]
     assert replies[-1] is True
 

@@ -53,6 +53,7 @@ def rolled_back(world: World, ticks: Callable[[], float] = lambda: 0.0) -> Rolle
         releases=world.releases,
         bus=world.bus,
         labels=world.labels,
+        objects=world.objects,
         clock=world.clock,
         sleep=lambda _: None,
         monotonic=ticks,

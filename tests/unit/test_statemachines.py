@@ -94,6 +94,34 @@ def test_every_task_has_an_end_and_retries_with_jitter(machine: dict[str, Any]) 
             assert retry["MaxDelaySeconds"] <= 60, name
 
 
+CRASHES = {"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"}
+REPEATABLE = {"TransientError", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"}
+
+
+def test_every_task_repeats_the_same_errors_a_crash_and_a_time_out_among_them(machine: dict[str, Any]) -> None:
+    tasks = {name: state for name, state, _ in states(machine) if state["Type"] == "Task"}
+    for name, state in tasks.items():
+        _, repeated = state["Retry"]
+        # Hold Gate's time is how long a person has: over is over.
+        expected = REPEATABLE | CRASHES - ({"States.Timeout"} if name == "Hold Gate" else set())
+        assert set(repeated["ErrorEquals"]) in (expected, {"States.ALL"}), name
+        assert repeated["MaxAttempts"] >= 6, name
+
+
+def test_want_of_room_has_a_patience_of_its_own(machine: dict[str, Any]) -> None:
+    for name, state, _ in states(machine):
+        if state["Type"] == "Task":
+            throttled = state["Retry"][0]  # the first that names an error counts
+            assert throttled == {
+                "ErrorEquals": ["Lambda.TooManyRequestsException"],
+                "IntervalSeconds": 15,
+                "BackoffRate": 1.5,
+                "MaxAttempts": 40,
+                "MaxDelaySeconds": 60,
+                "JitterStrategy": "FULL",
+            }, name
+
+
 def test_every_path_after_the_plan_goes_through_clean_up() -> None:
     gate = json.loads((ROOT / "statemachines" / "gate.asl.json").read_text())["States"]
     for name in ("Deploy Arms", "Decide Gate", "Evaluate Wave", "Promote Candidate"):

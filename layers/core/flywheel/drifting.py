@@ -35,6 +35,7 @@ class DriftWatch:
 def _told(gate_id: str, release_no: int | None, drift: Drift) -> dict[str, object]:
     return {
         "version": 1,
+        "event_id": f"drift-{gate_id}",
         "gate_id": gate_id,
         "release_no": release_no,
         "by": list(drift.by),

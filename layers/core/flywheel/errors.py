@@ -46,3 +46,7 @@ class PromotionRefusedError(FlywheelError):
 
 class EvidenceMissingError(FlywheelError):
     """Results or scores that a verdict needs are not there."""
+
+
+class InternalError(FlywheelError):
+    """A defect of flywheel's own, or a library's error that no adapter translated: the message names its class."""

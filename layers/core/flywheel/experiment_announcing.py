@@ -38,6 +38,7 @@ class ExperimentAnnouncer:
     def _detail(self, row: ExperimentRow, figures: Mapping[str, object]) -> dict[str, object]:
         return {
             "version": 1,
+            "event_id": f"ended-{row.experiment_id}-{row.attempt}",
             "environment": self.environment,
             "experiment_id": row.experiment_id,
             "execution_arn": row.execution_arn,

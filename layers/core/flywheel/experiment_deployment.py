@@ -15,8 +15,8 @@ from flywheel.ports.experiments import ExperimentRow, ExperimentRuntime, Experim
 from flywheel.runtimes import experiment_spec
 
 # Many runtimes are waited for at once, and a machine's history has room for 25,000 events only.
-_FIRST_WAIT_S, _LATER_WAIT_S = 2, 10
-_SOON = timedelta(seconds=20)
+FIRST_WAIT_S, LATER_WAIT_S, LATE_WAIT_S = 2, 10, 60
+SOON, LATE = timedelta(seconds=20), timedelta(seconds=60)
 _REASON_LIMIT = 500
 
 
@@ -76,7 +76,7 @@ class ExperimentDeployer:
         elif age > self._settings.ready_timeout:
             why = f"the runtime was not READY within {self._settings.ready_timeout.total_seconds():.0f} s"
         else:
-            return state, _FIRST_WAIT_S if age < _SOON else _LATER_WAIT_S
+            return state, FIRST_WAIT_S if age < SOON else LATER_WAIT_S if age < LATE else LATE_WAIT_S
         return self._note(row, runtime, replace(state, failed=why[:_REASON_LIMIT])), 0
 
     def _create(self, row: ExperimentRow, runtime: str, state: ExperimentRuntime) -> Runtime:

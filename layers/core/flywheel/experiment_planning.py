@@ -25,8 +25,10 @@ from flywheel.planning_inputs import PlanInputs, RefusedError
 from flywheel.ports import Clock, ReleaseStore
 from flywheel.ports.experiments import ExperimentRow, ExperimentRuntime, ExperimentStore
 
-# The history of one execution has 25,000 events; a shard takes about 9 of them, a runtime about 60.
-MOST_SHARDS, MOST_RUNTIMES = 2_000, 100
+# The history of one execution has 25,000 events, and each repeated call adds 3. With every call repeated as often as
+# the machine does for errors, and eight times for want of room, a shard takes 51 of them; a runtime that takes all the
+# time it may to start, and five minutes to be gone, about 400. tests/unit/test_statemachine_history.py counts them.
+MOST_SHARDS, MOST_RUNTIMES = 300, 20
 _MOST_PROBLEMS, _LONGEST_PROBLEM = 50, 500
 
 
@@ -40,9 +42,12 @@ class ExperimentRefusedError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSettings:
+    """`shards_at_once`: what the account reserves for `evaluate_shard`; None reserves nothing and limits nothing."""
+
     environment: str
     dataset_name: str
     judge_model_id: str
+    shards_at_once: int | None = None
 
 
 class ExperimentPlanner:
@@ -166,6 +171,15 @@ class ExperimentPlanner:
         if len(plan.runtimes) > MOST_RUNTIMES:
             raise RefusedError(
                 "too_large", f"it needs {len(plan.runtimes)} runtimes at once, {MOST_RUNTIMES} are allowed"
+            )
+        at_once = self._settings.shards_at_once
+        if at_once is not None and plan.file.parallel > at_once:
+            raise RefusedError(
+                "too_parallel",
+                f"parallel is {plan.file.parallel}, and {at_once} executions are reserved for evaluate_shard: lower "
+                "parallel, or raise the stack's EvaluateShardReservedConcurrency",
+                observed=float(plan.file.parallel),
+                required=float(at_once),
             )
         names = [one.configuration_id for one in plan.configurations]
         try:

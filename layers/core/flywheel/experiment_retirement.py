@@ -10,6 +10,8 @@ from flywheel.ports import Clock, RuntimeControl
 from flywheel.ports.experiments import ExperimentRow, ExperimentStore
 from flywheel.retirement import RuntimeDeletion, retire_reply
 
+WAIT_S = 15
+
 
 class ExperimentRetirer:
     """Every call may be repeated: what is gone already is success."""
@@ -41,7 +43,8 @@ class ExperimentRetirer:
             raise NotFoundError(f"no experiment {experiment_id}")
         state = row.runtimes.get(runtime)
         gone = state is None or self._deletion.ask(state.runtime_name, state.runtime_id)
-        return retire_reply(gone=gone)
+        # Many are waited for in one history, which has room for 25,000 events.
+        return RetireReply(gone=gone, wait_s=0 if gone else WAIT_S)
 
     def execution_ended(self, change: ExecutionEnded) -> RetireReply | None:
         """Clean up after an execution that did not end by itself; None: it is no experiment's.

@@ -55,6 +55,7 @@ class Holder:
         until = row.hold.until
         detail = {
             **self._about(row),
+            "event_id": f"held-{gate_id}",
             "until": _iso(until),
             "reasons": list(dict.fromkeys(reason.code for reason in verdict.against)),
             "missing": missing(verdict),
@@ -89,7 +90,7 @@ class Holder:
         }
         self._evidence.create_document(approval_key(gate_id), {"version": 1, "gate_id": gate_id, **said})
         if settled.kind in _EVENT_TYPES:
-            kind, detail = _EVENT_TYPES[settled.kind], {**self._about(row), **said}
+            kind, detail = _EVENT_TYPES[settled.kind], {**self._about(row), "event_id": f"settled-{gate_id}", **said}
             self._once.run(f"{gate_id}/settled/event", lambda: self._bus.publish(kind, detail))
         return SettleReply(settlement=settled.kind)
 

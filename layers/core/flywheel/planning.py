@@ -108,6 +108,10 @@ class Planner:
         if row.refused:
             return PlanReply(action="refused", gate_id=trigger.gate_id), ", ".join(row.refused)
         try:
+            if trigger.promote and trigger.item_ids is None and trigger.dataset is None:
+                # Before anything is read or counted: in a storm of pushes the older ones give way at no cost.
+                mine = GateRequest(trigger.gate_id, trigger.requested_at, trigger.event_id)
+                self._not_superseded(mine, self._releases.newest_request())
             plan = self._evidence.planned(trigger.gate_id)
             if plan is None:
                 plan, stored = self._make_plan(trigger)
@@ -129,6 +133,8 @@ class Planner:
     def _nothing_to_judge(self, trigger: GateTrigger) -> str | None:
         if trigger.source == DATASET_GROWN and self._releases.head().release is None:
             return "nothing is in production yet that could answer the new items"
+        if other := self._pushed.carried_out_by(trigger):
+            return f"gate {other} carries this request out already"
         ignored = self._pushed.ignored(trigger)
         return None if ignored is None else ignored.reason
 

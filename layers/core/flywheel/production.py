@@ -1,43 +1,16 @@
 """The endpoint that serves production: moved forward by a promotion, put back when one is given up."""
 
-from dataclasses import replace
-
 from flywheel.domain.plan import GatePlan
 from flywheel.errors import ConflictError, TransientError
-from flywheel.ports import (
-    Clock,
-    GateRow,
-    GateStore,
-    Promotion,
-    Release,
-    ReleaseStore,
-    Runtime,
-    RuntimeControl,
-    Settlement,
-)
+from flywheel.ports import Clock, Promotion, Release, ReleaseStore, Runtime, RuntimeControl, Settlement
 from flywheel.runtimes import token
 
 
-def settled(row: GateRow, gates: GateStore, releases: ReleaseStore) -> GateRow:
-    """The record with its promotion as production has it.
-
-    A promotion that was killed between its release and its own note of it has happened all the same: the release
-    decides, and the note is made up for.
-    """
-    if row.promotion is None or row.promotion.step == "committed":
-        return row
-    release = releases.head().release
-    if release is None or release.gate_id != row.gate_id:
-        return row
-    committed = replace(row.promotion, step="committed")
-    gates.note_promotion(row.gate_id, committed)
-    return replace(row, promotion=committed)
-
-
 def promoted_event(release: Release, plan: GatePlan, approval: Settlement | None) -> dict[str, object]:
-    """Detail of `AgentPromoted`."""
+    """Detail of `AgentPromoted`. `event_id` is the same however often it is sent: whoever acts on it acts once."""
     return {
         "version": 1,
+        "event_id": f"promoted-{release.gate_id}-{release.release_no}",
         "environment": plan.environment,
         "gate_id": plan.gate_id,
         "release_no": release.release_no,
@@ -74,11 +47,36 @@ class ProductionEndpoint:
             raise ConflictError(f"endpoint {self._name}: {endpoint.status}: {endpoint.failure_reason[:500]}")
         return endpoint is not None and endpoint.status == "READY" and endpoint.live_version == version
 
+    def moved_by_hand(self, runtime_id: str, version: str) -> str | None:
+        """In words what the endpoint serves when it is not at `version`, where the record says that it is."""
+        endpoint = self._runtimes.endpoint(runtime_id, self._name)
+        if endpoint is None:
+            return f"the endpoint {self._name} of {runtime_id} is gone"
+        if version in (endpoint.target_version, endpoint.live_version):
+            return None
+        return f"the endpoint {self._name} of {runtime_id} serves version {endpoint.live_version}, not {version}"
+
+    def serves(self, progress: Promotion | None) -> tuple[str, str] | None:
+        """Runtime and version of a promotion that had come to the move, when the endpoint serves just that.
+
+        Raises:
+            TransientError: it is on its way there.
+        """
+        if progress is None or progress.step != "moving" or not progress.runtime_id or not progress.version:
+            return None
+        endpoint = self._runtimes.endpoint(progress.runtime_id, self._name)
+        if endpoint is None or endpoint.target_version != progress.version:
+            return None
+        if endpoint.status in ("CREATING", "UPDATING"):
+            raise TransientError(f"endpoint {self._name} is moving to version {progress.version}")
+        arrived = endpoint.status == "READY" and endpoint.live_version == progress.version
+        return (progress.runtime_id, progress.version) if arrived else None
+
     def abandon(self, gate_id: str, progress: Promotion | None) -> None:
         """Put production back to the release on record and give the right to promote back; safe to repeat.
 
         Only what this gate moved is put back, and only while nobody else promotes: their move overrides ours. On the
-        very first promotion there is nothing to go back to.
+        very first promotion there is nothing to go back to: what serves is recorded instead (`ReleaseRecord`).
 
         Raises:
             TransientError: the endpoint is just changing; call again.

@@ -26,6 +26,7 @@ from flywheel.ports import (
     Clock,
     EventBus,
     GateStore,
+    ImageRegistry,
     Promotion,
     PromptLabels,
     Release,
@@ -34,7 +35,8 @@ from flywheel.ports import (
     RuntimeStatus,
     Settlement,
 )
-from flywheel.production import ProductionEndpoint, promoted_event, version_trouble
+from flywheel.production import ProductionEndpoint, version_trouble
+from flywheel.release_record import ReleaseRecord
 from flywheel.runtimes import Surroundings, production_spec, token
 from flywheel.smoke_test import smoke_test
 from flywheel.supersession import superseded
@@ -56,7 +58,9 @@ class PromotionSettings:
     lease: timedelta = timedelta(minutes=10)
 
 
-class _RefusedError(PromotionRefusedError):
+class RefusedPromotionError(PromotionRefusedError):
+    """With the code that goes on record; outside of this package it is its base."""
+
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
@@ -80,17 +84,19 @@ class Promoter:
         evidence: GateEvidence,
         bus: EventBus,
         labels: PromptLabels,
+        images: ImageRegistry,
         clock: Clock,
     ) -> None:
         self._settings = settings
+        self._images = images
         self._runtimes = runtimes
         self._agents = agents
         self._gates = gates
         self._releases = releases
         self._evidence = evidence
-        self._bus = bus
         self._clock = clock
         self._production = ProductionEndpoint(settings.endpoint_name, runtimes, releases, clock)
+        self._record = ReleaseRecord(gates, releases, evidence, bus, clock, self._production)
         self._label = ProductionLabel(labels, releases)
 
     def promote(self, gate_id: str) -> PromoteReply:
@@ -107,7 +113,7 @@ class Promoter:
             raise NotFoundError(f"no gate {gate_id}")
         progress = row.promotion or Promotion("acquired", self._clock.now())
         if progress.step == "refused":
-            raise _RefusedError(progress.reason or "refused", progress.message or "")
+            raise RefusedPromotionError(progress.reason or "refused", progress.message or "")
         if progress.step == "committed":
             return self._labelled(plan, progress)
         head = self._releases.head().release
@@ -115,10 +121,13 @@ class Promoter:
             return self._announce(plan, head, progress)
         try:
             if row.status == "ended":
-                raise _RefusedError("gate_ended", "the gate was ended while it promoted")  # noqa: TRY301
+                raise RefusedPromotionError("gate_ended", "the gate was ended while it promoted")  # noqa: TRY301
             return self._advance(plan, progress, row.approval)
-        except _RefusedError as refused:
+        except RefusedPromotionError as refused:
             progress = self._noted(gate_id)
+            settled = self._record.settled(replace(row, promotion=progress)).promotion
+            if settled is not None and settled.step == "committed":
+                return self._labelled(plan, settled)  # the first there ever was, and callers are served by it already
             self._production.abandon(gate_id, progress)
             self._note(plan, replace(progress, step="refused", reason=refused.code, message=refused.message))
             raise
@@ -127,32 +136,37 @@ class Promoter:
         verdict = self._evidence.verdict(plan.gate_id)
         approved = approval is not None
         if verdict is None or not plan.promote or not may_promote(plan.policy, verdict, approved=approved):
-            raise _RefusedError("no_pass", "only a gate that passed or was approved, and was to promote, may promote")
+            raise RefusedPromotionError(
+                "no_pass", "only a gate that passed or was approved, and was to promote, may promote"
+            )
         if newer := superseded(plan, self._releases):
-            raise _RefusedError(newer.code, newer.message)
+            raise RefusedPromotionError(newer.code, newer.message)
         now = self._clock.now()
         try:
             self._releases.acquire(plan.gate_id, plan.incumbent_release, now=now, until=now + self._settings.lease)
         except ConflictError as error:
-            raise _RefusedError("incumbent_changed", str(error)) from error
+            raise RefusedPromotionError("incumbent_changed", str(error)) from error
         row = self._gates.get(plan.gate_id)
         if row is None or row.status == "ended":
             # Ended since it was looked at, and its right given back before we took it (again): nobody would end this.
-            raise _RefusedError("gate_ended", "the gate was ended while it promoted")
+            raise RefusedPromotionError("gate_ended", "the gate was ended while it promoted")
         if row.promotion is None:
             # Its time of beginning is what the time limit counts from, and part of what a repeated call says again.
             self._note(plan, progress)
         head = self._releases.head().release
+        if head is not None and progress.step == "acquired" and (why := self._moved_by_hand(head)):
+            raise RefusedPromotionError("endpoint_moved", why)
         if head is not None and head.candidate.candidate_id == plan.arms[0].candidate.candidate_id:
             return self._unchanged(plan, head, progress)
         if now - progress.started_at > self._settings.ready_timeout:
             limit = round(self._settings.ready_timeout.total_seconds())
-            raise _RefusedError("promotion_timeout", f"not done within {limit} s, last step {progress.step}")
+            raise RefusedPromotionError("promotion_timeout", f"not done within {limit} s, last step {progress.step}")
         return self._step(plan, progress)
 
     def _step(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
         """Take every step that does not have to be waited for."""
         if progress.step == "acquired":
+            self._image_is_there(plan)
             made = self._make_version(plan, progress)
             if made is None:
                 return _later()
@@ -166,17 +180,45 @@ class Promoter:
                 return _later()
             self._smoke_test(plan, progress)
             if newer := superseded(plan, self._releases):
-                raise _RefusedError(newer.code, newer.message)
+                raise RefusedPromotionError(newer.code, newer.message)
             progress = self._note(plan, replace(progress, step="moving"))
         return self._go_live(plan, progress)
 
+    def _image_is_there(self, plan: GatePlan) -> None:
+        """Whether what was tested can still be pulled: found out before production is touched."""
+        digest = plan.arms[0].candidate.image_digest
+        try:
+            found = self._images.look(digest)
+        except NotFoundError:
+            why = f"the repository has no image {digest} any more: push it again, its gate starts by itself"
+            raise RefusedPromotionError("image_deleted", why) from None
+        if found.kind != "runnable":
+            raise RefusedPromotionError("image_deleted", f"the image {digest} {found.reason}: push it again")
+
+    def _moved_by_hand(self, head: Release) -> str | None:
+        """Why nothing is moved while the endpoint is not where the record has it; None while it is."""
+        found = self._production.moved_by_hand(head.runtime_id, head.runtime_version)
+        if found is None:
+            return None
+        return (
+            f"{found}, which is release {head.release_no} on record. Somebody moved it by hand: CloudTrail says who "
+            "(UpdateAgentRuntimeEndpoint). Put it back, then start the gate again: aws bedrock-agentcore-control "
+            f"update-agent-runtime-endpoint --agent-runtime-id {head.runtime_id} --endpoint-name "
+            f"{self._settings.endpoint_name} --agent-runtime-version {head.runtime_version}"
+        )
+
     def _go_live(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
         runtime_id, version = _version(progress)
+        before = self._runtimes.endpoint(runtime_id, self._settings.endpoint_name)
+        head = self._releases.head().release
+        ours = (version, progress.previous_version)
+        if head is not None and (before is None or before.target_version not in ours):
+            raise RefusedPromotionError("endpoint_moved", self._moved_by_hand(head) or "the endpoint was moved by hand")
         try:
             if not self._production.is_on(runtime_id, version, token("live", plan.gate_id, version)):
                 return _later()
         except ConflictError as error:
-            raise _RefusedError("update_failed", str(error)) from error
+            raise RefusedPromotionError("update_failed", str(error)) from error
         return self._commit(plan, progress)
 
     def _make_version(self, plan: GatePlan, progress: Promotion) -> Promotion | None:
@@ -195,7 +237,7 @@ class Promoter:
             if existing.status in ("CREATING", "UPDATING"):
                 return None  # a promotion that was given up left it so: AgentCore takes one change at a time
             if existing.status == "CREATE_FAILED":
-                raise _RefusedError(*version_trouble(self._runtimes.get(existing.runtime_id)))
+                raise RefusedPromotionError(*version_trouble(self._runtimes.get(existing.runtime_id)))
             live = self._runtimes.endpoint(existing.runtime_id, self._settings.endpoint_name)
             made, previous = self._runtimes.update(existing.runtime_id, spec), live.live_version if live else None
         return replace(
@@ -207,7 +249,7 @@ class Promoter:
             return False
         runtime = self._runtimes.get(progress.runtime_id, progress.version)
         if runtime.status in _FAILED:
-            raise _RefusedError(*version_trouble(runtime))
+            raise RefusedPromotionError(*version_trouble(runtime))
         return runtime.status == "READY"
 
     def _staged(self, plan: GatePlan, progress: Promotion) -> bool:
@@ -217,7 +259,9 @@ class Promoter:
             self._runtimes.move_endpoint(runtime_id, STAGING_ENDPOINT, version, token("stage", plan.gate_id, version))
             endpoint = self._runtimes.endpoint(runtime_id, STAGING_ENDPOINT)
         if endpoint is not None and endpoint.status in _FAILED:
-            raise _RefusedError("update_failed", f"endpoint {STAGING_ENDPOINT}: {endpoint.failure_reason[:500]}")
+            raise RefusedPromotionError(
+                "update_failed", f"endpoint {STAGING_ENDPOINT}: {endpoint.failure_reason[:500]}"
+            )
         return endpoint is not None and endpoint.status == "READY" and endpoint.live_version == version
 
     def _smoke_test(self, plan: GatePlan, progress: Promotion) -> None:
@@ -232,7 +276,7 @@ class Promoter:
             qualifier=STAGING_ENDPOINT,
         )
         if trouble is not None:
-            raise _RefusedError("smoke_test_failed", f"version {version}: {trouble}")
+            raise RefusedPromotionError("smoke_test_failed", f"version {version}: {trouble}")
 
     def _commit(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
         runtime_id, version = _version(progress)
@@ -249,15 +293,17 @@ class Promoter:
                 release, holder=plan.gate_id, expected_release=plan.incumbent_release, ended_because="replaced"
             )
         except ConflictError as error:
-            raise _RefusedError("incumbent_changed", str(error)) from error
+            head = self._releases.head().release
+            if head is None or head.gate_id != plan.gate_id:
+                raise RefusedPromotionError("incumbent_changed", str(error)) from error
+            release = head  # another call of this very promotion was first
         return self._announce(plan, release, progress)
 
     def _announce(self, plan: GatePlan, release: Release, progress: Promotion) -> PromoteReply:
-        """The record says `committed` only after the event is out: a lost call sends it again, never not at all."""
         row = self._gates.get(plan.gate_id)
-        self._bus.publish("AgentPromoted", promoted_event(release, plan, row.approval if row else None))
-        committed = replace(progress, step="committed", committed_at=self._clock.now())
-        return self._labelled(plan, self._note(plan, committed))
+        if row is None:
+            raise NotFoundError(f"no gate {plan.gate_id}")
+        return self._labelled(plan, self._record.announce(replace(row, promotion=progress), release, plan))
 
     def _unchanged(self, plan: GatePlan, head: Release, progress: Promotion) -> PromoteReply:
         """What passed is what production runs: nothing moves, and that is recorded."""

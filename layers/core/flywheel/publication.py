@@ -18,7 +18,7 @@ from flywheel.failure_words import failure_words
 from flywheel.labelling import label_note
 from flywheel.opening import opened_unplanned
 from flywheel.ports import Clock, EventBus, GateRow, GateStore, Hold, Notifier, Once, Promotion, ReleaseStore
-from flywheel.production import settled
+from flywheel.release_record import ReleaseRecord
 
 _EVENT_TYPES = {"PASS": "GatePassed", "FAIL": "GateFailed", "INCONCLUSIVE": "GateInconclusive"}
 # What is judged, where that is not an image that somebody pushed.
@@ -99,7 +99,12 @@ def _said(failure: Failure, promotion: Promotion | None) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Announcer:
-    """Tells the bus and people how a gate ended: once, whoever ends it and however often."""
+    """Tells the bus and people how a gate ended: once, whoever ends it and however often.
+
+    A call that is killed between sending and noting that it sent is repeated, and then sends again: neither EventBridge
+    nor SNS can be asked what they have. So the event has an `event_id` and the notification names it; both are the same
+    each time, and whoever acts on them acts once.
+    """
 
     environment: str
     bus: EventBus
@@ -113,6 +118,7 @@ class Announcer:
         verdict = row.verdict
         detail = {
             "version": 1,
+            "event_id": f"verdict-{row.gate_id}",
             "environment": self.environment,
             "gate_id": row.gate_id,
             "execution_arn": row.execution_arn,
@@ -143,6 +149,7 @@ def _letter(environment: str, row: GateRow, message: str) -> tuple[str, str]:
         f"Notes: {', '.join(row.notes)}" if row.notes else "",
         note.message if (note := settlement_note(row.hold)) else "",
         f"Report: flywheel gate report {row.gate_id}" if row.report_key else f"More: flywheel gate show {row.gate_id}",
+        f"Notification verdict-{row.gate_id}: one that comes twice is a repeat.",
     ]
     return f"[{environment}] {row.verdict}: {what}", "\n".join(line for line in lines if line)
 
@@ -164,7 +171,7 @@ class Publisher:
     ) -> None:
         self._repository = repository
         self._gates = gates
-        self._releases = releases
+        self._record = ReleaseRecord(gates, releases, evidence, announcer.bus, clock)
         self._evidence = evidence
         self._announcer = announcer
         self._render = render
@@ -196,7 +203,7 @@ class Publisher:
         row = self._gates.get(gate_id)
         if row is None:
             raise NotFoundError(f"no gate {gate_id}")
-        row = settled(row, self._gates, self._releases)
+        row = self._record.settled(row)
         decided = self._evidence.verdict(gate_id)
         verdict = final_outcome(decided, failure, row.promotion, row.hold)
         plan = self._planned(gate_id)

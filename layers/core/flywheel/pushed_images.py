@@ -56,6 +56,22 @@ class PushedImages:
             self._told(found)
         return found
 
+    def carried_out_by(self, trigger: GateTrigger) -> str | None:
+        """The gate that carries this very request out already; None, and the request is claimed, when there is none.
+
+        A request has an id of its own (`request_id`, `delivery_id`), which is the same when its event is sent twice,
+        while the time of the event need not be. A push has none: there the image is what is claimed.
+        """
+        if trigger.source in {PUSH, FOUND_PUSH}:
+            return None
+        key = f"request#{trigger.event_id}"
+        request = GateRequest(trigger.gate_id, trigger.requested_at, trigger.event_id)
+        known = self._claims.claim_on(key)
+        if known is None and self._claims.claim(PushClaim(key, request, trigger.tag), instead_of=None):
+            return None
+        known = known or self._claims.claim_on(key)
+        return None if known is None or known.request.gate_id == trigger.gate_id else known.request.gate_id
+
     def _looked_at(self, trigger: GateTrigger) -> Ignored | None:
         if trigger.source == PUSH and (why := asks_for_nothing(trigger.tag)):
             return Ignored("by_tag", why)

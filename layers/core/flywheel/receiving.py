@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from flywheel.deliveries import (
@@ -148,21 +149,24 @@ class Receiver:
         return Answer("Refused", sender, reason="not verified" if secrets else "no secret is set")
 
     def _read(self, sender: Sender, body: bytes, signed_at: int | None) -> Answer:
+        now = self._clock.now()
+        # The same for each try of a delivery, as its id is: ids of gates and experiments are made of it.
+        at = now.replace(second=0) if signed_at is None else datetime.fromtimestamp(signed_at, UTC)
         try:
-            delivery = read_delivery(sender, body, signed_at=signed_at, received_at=self._clock.now())
+            delivery = read_delivery(sender, body, signed_at=signed_at, received_at=now)
         except InvalidRequestError as error:
             return Answer("Malformed", sender, reason=str(error))
         if isinstance(delivery, Ignored):
             return Answer("Ignored", sender, reason=delivery.reason)
-        return self._accept(sender, delivery)
+        return self._accept(sender, delivery, at)
 
-    def _accept(self, sender: Sender, delivery: Delivery) -> Answer:
+    def _accept(self, sender: Sender, delivery: Delivery, at: datetime) -> Answer:
         handed: list[Outcome] = []
         tried: list[Delivery] = []
 
         def hand_on() -> None:
             tried.append(delivery)
-            handed.append(self._hand_on(delivery))
+            handed.append(self._hand_on(delivery, at))
 
         try:
             attempt = self._once.attempt(f"webhook/{sender}/{delivery.id}", hand_on)
@@ -175,9 +179,9 @@ class Receiver:
             return Answer("UnderWay", sender, delivery.id)
         return Answer(handed[0] if handed else "Replayed", sender, delivery.id)
 
-    def _hand_on(self, delivery: Delivery) -> Outcome:
+    def _hand_on(self, delivery: Delivery, at: datetime) -> Outcome:
         try:
-            self._bus.publish(delivery.detail_type, delivery.detail())
+            self._bus.publish(delivery.detail_type, delivery.detail(), at=at)
         except FlywheelError:
             self._letters.keep(delivery.detail_type, delivery.detail())
             return "DeadLettered"

@@ -3,10 +3,12 @@
 from flywheel.domain.outcome import Arm
 from flywheel.errors import ConflictError, FlywheelError, NotFoundError, TransientError
 from flywheel.events import ExecutionEnded, RetireReply
+from flywheel.evidence import GateEvidence
 from flywheel.labelling import ProductionLabel
 from flywheel.ports import Clock, GateRow, GateStore, ReleaseStore, Runtime, RuntimeControl
-from flywheel.production import ProductionEndpoint, settled
+from flywheel.production import ProductionEndpoint
 from flywheel.publication import Announcer
+from flywheel.release_record import ReleaseRecord
 from flywheel.runtimes import deletable
 
 _WAIT_S = 2
@@ -64,14 +66,15 @@ class Retirer:
         runtimes: RuntimeControl,
         gates: GateStore,
         releases: ReleaseStore,
+        evidence: GateEvidence,
         production: ProductionEndpoint,
         label: ProductionLabel,
         announcer: Announcer,
         clock: Clock,
     ) -> None:
+        self._record = ReleaseRecord(gates, releases, evidence, announcer.bus, clock, production)
         self._deletion = RuntimeDeletion(stack, runtimes)
         self._gates = gates
-        self._releases = releases
         self._production = production
         self._label = label
         self._announcer = announcer
@@ -86,7 +89,16 @@ class Retirer:
         row = self._gates.get(gate_id)
         if row is None:
             raise NotFoundError(f"no gate {gate_id}")
-        return retire_reply(gone=self._retire_arm(row, arm))
+        # A promotion that failed for good, and not by a refusal, is given up here: its machine is past it.
+        row = self._record.settled(row)
+        if row.promotion is None or row.promotion.step not in ("committed", "refused"):
+            self._production.abandon(gate_id, row.promotion)
+        gone = self._retire_arm(row, arm)
+        try:
+            self._labelled(row)
+        except TransientError:
+            gone = False  # looked at again, until the label has moved or its patience is over
+        return retire_reply(gone=gone)
 
     def execution_ended(self, change: ExecutionEnded) -> RetireReply:
         """Clean up after an execution that did not end by itself: runtimes, right to promote, label, record, news.
@@ -97,7 +109,7 @@ class Retirer:
         row = self._gates.by_execution(change.execution_arn)
         if row is None:
             return retire_reply(gone=True)  # it never got as far as a gate
-        row = settled(row, self._gates, self._releases)
+        row = self._record.settled(row)
         # Ended first: from now on Deploy Candidate makes nothing more for this gate, and a promotion stops.
         ended = self._gates.end(
             row.gate_id,

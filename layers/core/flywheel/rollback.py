@@ -1,13 +1,15 @@
 """Production back on the release before, by hand: endpoint moved, recorded as its own release, announced, labelled."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from flywheel.errors import ConflictError, NotFoundError, PromotionRefusedError, TransientError
 from flywheel.labelling import ProductionLabel
-from flywheel.ports import Clock, EventBus, PromptLabels, Release, ReleaseStore, RuntimeControl
+from flywheel.ports import Clock, EventBus, ObjectStore, PromptLabels, Release, ReleaseStore, RuntimeControl
 from flywheel.production import ProductionEndpoint
 from flywheel.runtimes import token
 
@@ -32,6 +34,14 @@ class RolledBack:
 
     release: Release
     label_trouble: str | None = None
+
+
+def _begun(release_no: int) -> str:
+    return f"rollbacks/{release_no:06d}.begun.json"
+
+
+def _done(release_no: int) -> str:
+    return f"rollbacks/{release_no:06d}.json"
 
 
 def plan_rollback(releases: ReleaseStore) -> RollbackPlan:
@@ -61,6 +71,7 @@ class Rollback:
         releases: ReleaseStore,
         bus: EventBus,
         labels: PromptLabels,
+        objects: ObjectStore,
         clock: Clock,
         timeout_s: float = 120.0,
         sleep: Callable[[float], None] = time.sleep,
@@ -69,6 +80,7 @@ class Rollback:
         self._runtimes = runtimes
         self._releases = releases
         self._bus = bus
+        self._objects = objects
         self._clock = clock
         self._timeout_s = timeout_s
         self._sleep = sleep
@@ -85,7 +97,8 @@ class Rollback:
         """
         current, target = plan.current, plan.target
         now = self._clock.now()
-        holder = f"rollback-{token(str(current.release_no), by, now.isoformat())[:16]}"
+        # Not by the time: whoever was killed on the way goes on with the right that was taken.
+        holder = f"rollback-{token(str(current.release_no), by)[:16]}"
         try:
             self._releases.acquire(holder, current.release_no, now=now, until=now + _LEASE)
         except ConflictError as error:
@@ -98,6 +111,19 @@ class Rollback:
             runtime_version=target.runtime_version,
             since=now,
         )
+        detail = {
+            "version": 1,
+            "event_id": f"rolled-back-{release.release_no}",
+            "release_no": release.release_no,
+            "from_release": current.release_no,
+            "from_digest": current.candidate.image_digest,
+            "image_digest": target.candidate.image_digest,
+            "candidate_id": target.candidate.candidate_id,
+            "runtime_version": target.runtime_version,
+            "by": by[:200],
+            "reason": reason[:500],
+        }
+        self._objects.put(_begun(release.release_no), json.dumps(detail).encode())
         try:
             self._move(target, holder)
             self._releases.commit(
@@ -108,21 +134,36 @@ class Rollback:
             # An answer that was lost on the way back is no failure.
             if recorded is None or recorded.release_no != release.release_no:
                 raise PromotionRefusedError(f"cannot roll back: {error}; {self._move_back(current, holder)}") from error
-        self._bus.publish(
-            "AgentRolledBack",
-            {
-                "version": 1,
-                "release_no": release.release_no,
-                "from_release": current.release_no,
-                "from_digest": current.candidate.image_digest,
-                "image_digest": target.candidate.image_digest,
-                "candidate_id": target.candidate.candidate_id,
-                "runtime_version": target.runtime_version,
-                "by": by[:200],
-                "reason": reason[:500],
-            },
-        )
-        return RolledBack(release, self._label_trouble())
+        return self._told(release, detail)
+
+    def finish(self) -> RolledBack | None:
+        """Announce and label the rollback in production when whoever made it was killed before; None: nothing is left.
+
+        Raises:
+            TransientError: the bus or the evidence does not answer now.
+        """
+        release = self._releases.head().release
+        if release is None or self._document(_begun(release.release_no)) is None:
+            return None
+        if self._document(_done(release.release_no)) is not None:
+            return None
+        detail = json.loads(self._document(_begun(release.release_no)) or b"{}")
+        ours = (detail.get("candidate_id"), detail.get("runtime_version"))
+        if ours != (release.candidate.candidate_id, release.runtime_version):
+            return None  # it was begun and came to nothing; a promotion took its number
+        return self._told(release, detail)
+
+    def _told(self, release: Release, detail: Mapping[str, Any]) -> RolledBack:
+        self._bus.publish("AgentRolledBack", detail)
+        trouble = self._label_trouble()
+        self._objects.create(_done(release.release_no), json.dumps(dict(detail)).encode())
+        return RolledBack(release, trouble)
+
+    def _document(self, key: str) -> bytes | None:
+        try:
+            return self._objects.read(key)
+        except NotFoundError:
+            return None
 
     def _label_trouble(self) -> str | None:
         """Production is back whatever comes of this."""

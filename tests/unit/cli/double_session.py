@@ -213,6 +213,9 @@ class DoubleSession(Session):
         if self.steps:
             self.steps.pop(0)()
 
+    def finish_rollback(self) -> RolledBack | None:
+        return None
+
     def roll_back(self, plan: RollbackPlan, *, by: str, reason: str) -> RolledBack:
         self.rolled_back.append((plan, by, reason))
         return RolledBack(replace(plan.target, release_no=plan.current.release_no + 1), self.label_trouble)

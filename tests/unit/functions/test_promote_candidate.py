@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flywheel.domain.image_manifest import Finding
 from flywheel.domain.releases import GateRequest
 from flywheel.errors import NotFoundError, PromotionRefusedError, TransientError
 from flywheel.events import ExecutionEnded
@@ -44,6 +45,7 @@ def test_the_first_promotion_creates_production_on_the_digest_that_was_tested() 
     world = World()
     gate = world.passed()
     world.images.tags["v1"] = OTHER_DIGEST  # the tag moved meanwhile
+    world.images.untagged.add(DIGEST)
     assert world.promote(gate) is True
     assert production(world) == DIGEST
     release = world.releases.head().release
@@ -392,6 +394,7 @@ def rollback(world: World, **options: Any) -> Rollback:
         releases=world.releases,
         bus=world.bus,
         labels=world.labels,
+        objects=world.objects,
         clock=world.clock,
         sleep=lambda _: None,
         **options,
@@ -452,3 +455,103 @@ def test_a_rollback_that_does_not_arrive_is_undone() -> None:
     assert production(world) == DIGEST
     assert world.releases.head().promoting is None
     assert sorted(world.releases.history) == [1, 2]
+
+
+def test_an_image_that_was_deleted_during_the_gate_is_found_before_production_is_touched() -> None:
+    world = World()
+    world.in_production()
+    gate = world.passed()
+    del world.images.tags["v1"]
+    before = production(world)
+    assert refused(world, gate) == "image_deleted"
+    assert production(world) == before
+    runtime = world.runtimes.find("flywheel_agent_dev")
+    assert runtime is not None
+    assert list(world.runtimes.stored[runtime.runtime_id].specs) == ["1"]
+
+
+def test_an_image_whose_part_for_our_platform_was_deleted_is_refused_too() -> None:
+    world = World()
+    gate = world.passed()
+    world.images.findings[DIGEST] = Finding("unreadable", "is an index, and the image in it is not in the repository")
+    assert refused(world, gate) == "image_deleted"
+    assert world.runtimes.find("flywheel_agent_dev") is None
+
+
+def moved_by_hand(world: World) -> str:
+    """Somebody makes a version of the production runtime and points the endpoint at it."""
+    runtime = world.runtimes.find("flywheel_agent_dev")
+    assert runtime is not None
+    stored = world.runtimes.stored[runtime.runtime_id]
+    made = world.runtimes.update(runtime.runtime_id, replace(stored.specs["1"], token="by-hand-" + "x" * 40))
+    world.runtimes.move_endpoint(runtime.runtime_id, "production", made.version, "t" * 40)
+    return made.version
+
+
+def test_an_endpoint_that_somebody_moved_by_hand_is_left_and_the_refusal_says_what_to_do() -> None:
+    world = World()
+    world.in_production()
+    gate = world.passed()
+    version = moved_by_hand(world)
+    assert refused(world, gate) == "endpoint_moved"
+    row = world.gates.rows[gate]
+    assert row.promotion is not None
+    assert "CloudTrail" in (row.promotion.message or "")
+    assert "--agent-runtime-version 1" in (row.promotion.message or "")
+    runtime = world.runtimes.find("flywheel_agent_dev")
+    assert runtime is not None
+    endpoint = world.runtimes.endpoint(runtime.runtime_id, "production")
+    assert endpoint is not None
+    assert endpoint.live_version == version
+
+
+def test_an_endpoint_that_is_moved_by_hand_just_before_the_move_is_left_too() -> None:
+    world = World()
+    world.in_production()
+    gate = world.passed()
+    world.runtimes.lagging_endpoints.add("candidate")
+    for _ in range(3):
+        world.promoter.promote(gate)
+    version = moved_by_hand(world)
+    world.runtimes.settle("candidate")
+    assert refused(world, gate) == "endpoint_moved"
+    runtime = world.runtimes.find("flywheel_agent_dev")
+    assert runtime is not None
+    endpoint = world.runtimes.endpoint(runtime.runtime_id, "production")
+    assert endpoint is not None
+    assert endpoint.live_version == version
+
+
+def test_an_endpoint_that_was_deleted_by_hand_is_not_made_again_silently() -> None:
+    world = World()
+    world.in_production()
+    gate = world.passed()
+    runtime = world.runtimes.find("flywheel_agent_dev")
+    assert runtime is not None
+    del world.runtimes.stored[runtime.runtime_id].endpoints["production"]
+    assert refused(world, gate) == "endpoint_moved"
+
+
+def test_in_a_storm_of_pushes_the_older_ones_cost_nothing_and_the_newest_gets_its_verdict() -> None:
+    world = World()
+    world.images.tags |= {f"s{n}": "sha256:" + f"{n:064x}" for n in range(80)}
+    events = [
+        ecr_event(f"e-{n}", "sha256:" + f"{n:064x}", f"s{n}", f"2026-11-23T11:{n % 60:02d}:{n // 60:02d}Z")
+        for n in range(80)
+    ]
+    newest = max(events, key=lambda event: event["time"])
+    gate = world.plan(newest, "arn:execution:newest")
+    reads = len(world.objects.objects)
+    for number, event in enumerate(events):
+        if event is not newest:
+            reply, why = world.planner.plan(event, f"arn:execution:{number}")
+            assert reply.action == "refused"
+            assert "was asked for later" in why
+    # Of each that gave way there is its verdict, and no plan: dataset, prompt and image were not even read.
+    assert len(world.objects.objects) == reads + 79
+    world.deploy(gate)
+    asked = world.decider.decide(gate, 0)
+    world.evaluate(asked)
+    assert world.decider.decide(gate, asked.wave).action == "promote"
+    assert world.promote(gate) is True
+    assert len([s for s in world.runtimes.stored.values() if s.runtime.name.startswith("fw_")]) == 1

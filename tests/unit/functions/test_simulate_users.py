@@ -6,7 +6,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from flywheel.config import from_env
 from flywheel.errors import InvalidRequestError
@@ -146,7 +145,7 @@ def test_no_log_line_has_a_question_or_an_answer(
     ],
 )
 def test_a_malformed_message_is_refused_before_anything_is_done(app: ModuleType, event: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(InvalidRequestError):
         call(app, event)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
@@ -33,6 +33,9 @@ class EventBridgeBus:
     def publish(self, detail_type: str, detail: Mapping[str, Any], *, at: datetime | None = None) -> None:
         """Put one event. EventBridge keeps whole seconds of its time.
 
+        Its time is always said: boto3 repeats a request whose answer was lost, and both events then differ in
+        EventBridge's own id only, so that whoever makes an id of the time makes one.
+
         Raises:
             TransientError: the bus throttled or failed.
             FlywheelError: the bus refused the event; the message carries its code.
@@ -43,8 +46,7 @@ class EventBridgeBus:
             "DetailType": detail_type,
             "Detail": json.dumps(detail, allow_nan=False),
         }
-        if at is not None:
-            entry["Time"] = at.replace(microsecond=0)
+        entry["Time"] = (at or datetime.now(UTC)).replace(microsecond=0)
         with translated(f"events:PutEvents {detail_type}"):
             reply = self._client.put_events(Entries=[entry])
         # PutEvents answers 200 for an event that it did not take.
