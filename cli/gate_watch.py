@@ -23,6 +23,8 @@ from flywheel.report.plots import seconds
 EXIT_CODES = {"PASS": 0, "FAIL": EXIT_NO, "INCONCLUSIVE": EXIT_ERROR}
 # A push takes a moment to become a gate; a gate's report comes a moment after its end.
 APPEARS_S = 60.0
+JUDGED_ALREADY_S = 10.0
+_NEWEST = 50
 REPORT_S = 30.0
 # After an execution broke, its status event still ends the gate's record.
 BROKEN_S = 60.0
@@ -153,6 +155,11 @@ def _has_all(session: Session, row: GateRow, *, over: bool) -> bool:
 def _appear(session: Session, gate_id: str, within_s: float, since: datetime | None) -> GateRow:
     asked = session.clock.now()
     while (row := look_up(session, gate_id)) is None or (since is not None and row.started < since):
+        if since is not None and session.elapsed(asked).total_seconds() > JUDGED_ALREADY_S:
+            judging = _judging(session, gate_id.rpartition("@")[2])
+            if judging is not None:
+                print(f"gate {judging.gate_id} judges this image already: following it", file=sys.stderr)
+                return judging
         if session.elapsed(asked).total_seconds() > within_s:
             raise CommandError(
                 f"no gate {gate_id!r} appeared within {within_s:g} s: flywheel gate list shows what there is; "
@@ -160,6 +167,13 @@ def _appear(session: Session, gate_id: str, within_s: float, since: datetime | N
             )
         session.sleep(POLL_S[session.target.kind])
     return row
+
+
+def _judging(session: Session, digest: str) -> GateRow | None:
+    """The gate that runs for this image: a further tag of it starts none."""
+    return next(
+        (row for row in session.gates.recent(_NEWEST) if row.digest == digest and row.status == "running"), None
+    )
 
 
 def _look(session: Session, row: GateRow, reader: ProgressReader) -> Look:

@@ -454,6 +454,17 @@ def test_watching_a_push_never_ends_with_an_older_gate_of_the_same_image(session
     assert watch(session, f"v1@{DIGEST}", timeout_s=600, as_json=True, since=since) == 1
 
 
+def test_watching_a_further_tag_of_what_is_judged_follows_the_gate_that_judges_it(
+    session: DoubleSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session.open_gate(OLDER, execution_arn="arn:older", tag="v0")
+    session.machine.status_now = "RUNNING"
+    since = session.clock.now() + timedelta(minutes=1)
+    session.steps = [*([lambda: None] * 40), lambda: session.end_gate("PASS", OLDER)]
+    assert watch(session, f"v1@{DIGEST}", timeout_s=600, as_json=True, since=since) == 0
+    assert f"gate {OLDER} judges this image already" in capsys.readouterr().err
+
+
 def test_a_gate_that_broke_before_it_had_evidence_still_says_why(session: DoubleSession) -> None:
     session.open_gate()
     session.end_gate("INCONCLUSIVE", GATE_ID, "execution_aborted", report=False)
