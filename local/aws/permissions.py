@@ -90,17 +90,18 @@ def _with_model_actions(extract: Callable[..., str | None]) -> Callable[..., str
 
 
 def _with_event_source(context: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """`events:source` of what is put on a bus, so that nobody can speak under another's name."""
+    """`events:source` and `events:detail-type` of what is put on a bus: nobody speaks under another's name."""
 
     def request_tag_context(service: str, iam_action: str, body: bytes, params: Any) -> dict[str, Any]:
         found = context(service, iam_action, body, params)
         if iam_action == "events:PutEvents":
             try:
-                sources = {str(entry.get("Source", "")) for entry in json.loads(body or b"{}").get("Entries", [])}
+                entries = [entry for entry in json.loads(body or b"{}").get("Entries", []) if isinstance(entry, dict)]
             except (ValueError, AttributeError):
-                sources = set()
-            # Entries under several names are allowed only when each of them is: nothing equals all of them.
-            found = found | {"events:source": " ".join(sorted(sources))}
+                entries = []
+            for key, field in (("events:source", "Source"), ("events:detail-type", "DetailType")):
+                # Entries under several names are allowed only when each of them is: nothing equals all of them.
+                found = found | {key: " ".join(sorted({str(entry.get(field, "")) for entry in entries}))}
         return found
 
     return request_tag_context

@@ -39,14 +39,13 @@ def statements(function: str) -> list[Statement]:
     return list(json.loads(found))
 
 
-def role_with(given: list[Statement]) -> AgentCoreRuntimes:
+def session_with(given: list[Statement]) -> boto3.Session:
     iam, name = boto3.client("iam"), f"role-{uuid.uuid4().hex[:8]}"
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(ANYBODY))["Role"]["Arn"]
     document = json.dumps({"Version": "2012-10-17", "Statement": given})
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document)
     keys = boto3.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-    session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "us-east-1")
-    return AgentCoreRuntimes(session.client("bedrock-agentcore-control"))
+    return boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "us-east-1")
 
 
 def without(function: str, sid: str | None, more: dict[str, str] | None = None) -> AgentCoreRuntimes:
@@ -54,7 +53,7 @@ def without(function: str, sid: str | None, more: dict[str, str] | None = None) 
     text = json.dumps(given)
     for old, new in (more or {}).items():
         text = text.replace(old, new)
-    return role_with(json.loads(text))
+    return AgentCoreRuntimes(session_with(json.loads(text)).client("bedrock-agentcore-control"))
 
 
 @pytest.fixture
@@ -211,3 +210,24 @@ def test_what_is_not_a_short_lived_runtime_of_this_stack_stays(
         without(function, None).delete(runtime_id)
 
     assert owner.get(runtime_id).status != "DELETING"
+
+
+def test_what_the_internet_reaches_puts_its_own_events_and_asks_for_no_gate(aws: StackInfo) -> None:
+    name = f"bus-{uuid.uuid4().hex[:8]}"
+    bus = boto3.client("events").create_event_bus(Name=name)["EventBusArn"]
+    given = json.dumps(statements("langfuse_webhook")).replace("arn:aws:test:us-east-1:000000000000:EventBus", bus)
+    events = session_with(json.loads(given)).client("events")
+
+    def entry(detail_type: str, source: str = "flywheel") -> Any:
+        return {"Source": source, "DetailType": detail_type, "Detail": "{}", "EventBusName": name}
+
+    assert events.put_events(Entries=[entry("TracesCalledOut")])["FailedEntryCount"] == 0
+    for refused in (
+        [entry("GateRequested")],
+        [entry("AgentPromoted")],
+        [entry("TracesCalledOut", "flywheel.cli")],
+        [entry("TracesCalledOut"), entry("GateRequested")],
+    ):
+        with pytest.raises(ClientError) as caught:
+            events.put_events(Entries=refused)
+        assert denied_action(caught.value) == "events:PutEvents"

@@ -281,11 +281,8 @@ def test_objects_are_reached_by_folder(function: str, roles: Policies) -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_events_are_put_under_our_own_source_and_letters_in_our_own_queue(function: str, roles: Policies) -> None:
+def test_letters_go_into_our_own_queue(function: str, roles: Policies) -> None:
     for action, statement in actions(roles.function(function)):
-        if action == "events:PutEvents":
-            assert statement["Resource"].endswith(":EventBus")
-            assert statement["Condition"] == {"StringEquals": {"events:source": "flywheel"}}
         if action.startswith("sqs:"):
             assert (action, statement["Resource"].rpartition(":")[2]) == ("sqs:SendMessage", "DeadLetterQueue")
 
