@@ -1,6 +1,7 @@
 """`flywheel setup ...`: Langfuse made ready for this stack, secrets of its senders, and a check of all of it."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -50,7 +51,14 @@ def langfuse(
     Examples: `flywheel setup langfuse --dry-run`, `flywheel setup langfuse --no-schema --json`,
     `flywheel setup langfuse --enable-evaluators --live-sampling 0.02 --live-model amazon.nova-micro-v1:0`
     """
-    from cli import setup_clicks, setup_evaluators, setup_plan, setup_rows  # noqa: PLC0415 - what `--help` does not need
+    from cli import (  # noqa: PLC0415 - what `--help` does not need
+        langfuse_reach,
+        setup_clicks,
+        setup_evaluators,
+        setup_local,
+        setup_plan,
+        setup_rows,
+    )
 
     session: Session = ctx.obj
     if not enable_evaluators and (live_sampling, live_model) != (None, None):
@@ -58,7 +66,9 @@ def langfuse(
     evaluators = setup_evaluators.EvaluatorChoices(live_sampling, live_model) if enable_evaluators else None
     parts = setup_plan.parts(session, setup_plan.Choices(not no_schema, evaluators))
     rows = list(setup_rows.carry_out(parts, dry_run=dry_run))
-    clicks = setup_clicks.clicks(session.facts)
+    local = session.target.kind == "local" and "AWS_ENDPOINT_URL" in os.environ
+    address = setup_local.local_address(session) if local else session.facts.webhook_url or ""
+    clicks = setup_clicks.clicks(session.facts, address)
     if as_json:
         print(json.dumps({"dry_run": dry_run, "rows": _plain(rows), "by_hand": [asdict(click) for click in clicks]}))
     else:
@@ -66,6 +76,8 @@ def langfuse(
         print("\nTo be clicked by hand in Langfuse, once:")
         for click in clicks:
             print("\n".join(setup_clicks.lines_of(click)))
+        for line in langfuse_reach.webhook_notes(session.langfuse_api.host, address):
+            print(line)
         print("\nThen `flywheel setup check` proves each of them.")
     if any(row.state in BROKEN for row in rows):
         raise typer.Exit(EXIT_ERROR)

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from cli import setup_plan, setup_rows, setup_secrets
+from cli import setup_plan, setup_rows, setup_secrets, setup_server
 from cli.setup_local import local_address
 from cli.setup_rows import Row
 from flywheel.deliveries import CHECK_HEADER, SECRET_HEADER, SENDERS, SIGNATURE_HEADER
 from flywheel.domain.signature import sign
-from flywheel.errors import FlywheelError, TransientError
+from flywheel.errors import TransientError
 
 if TYPE_CHECKING:
     from cli.session import Session
@@ -31,18 +31,10 @@ def check(session: "Session", choices: setup_plan.Choices) -> list[Row]:
 
 
 def _langfuse(session: "Session", choices: setup_plan.Choices) -> Iterator[Row]:
-    api = session.langfuse_api
-    try:
-        version = api.server_version()
-        api.get("score-configs", [("limit", 1)])  # health asks for no keys
-    except TransientError as error:
-        yield Row("Langfuse", api.host, "failed", str(error), "see whether it runs, and LANGFUSE_HOST in SSM")
+    found = setup_server.server(session)
+    yield found
+    if found.state != "exists":
         return
-    except FlywheelError as error:
-        yield Row("Langfuse", api.host, "refused", str(error), f"set its keys below {session.facts.langfuse_prefix}")
-        return
-    number = ".".join(map(str, version)) if version else "of unknown version"
-    yield Row("Langfuse", api.host, "exists", f"{number}, keys accepted")
     make_it = f"{_MAKE_IT} --enable-evaluators" if choices.evaluators is not None else _MAKE_IT
     for row in setup_rows.carry_out(setup_plan.parts(session, choices), dry_run=True):
         missing = row.state in ("create", "change")

@@ -38,16 +38,16 @@ class Click:
     proof: str
 
 
-def clicks(facts: "StackFacts") -> tuple[Click, ...]:
-    """One for each sender.
+def clicks(facts: "StackFacts", webhook_url: str) -> tuple[Click, ...]:
+    """One for each sender; `webhook_url`: the webhook's address as Langfuse reaches it, ending in a slash.
 
     Raises:
         CommandError: the stack has no webhook.
     """
-    if not facts.webhook_url:
+    if not webhook_url:
         raise CommandError(f"stack {facts.stack} has no output LangfuseWebhookUrl: deploy it again")
     return tuple(
-        Click(sender, where, facts.webhook_url + sender, events, proof.replace("{}", sender))
+        Click(sender, where, webhook_url + sender, events, proof.replace("{}", sender))
         for sender, (where, events, proof) in _SENDERS.items()
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from cli.langfuse_reach import allow_model, is_refused_address
 from cli.setup_rows import Found
 from flywheel.adapters.langfuse_datasets import EXPECTED_OUTPUT_SCHEMA, INPUT_SCHEMA, SCHEMA_REFUSED
 from flywheel.domain.metrics import METRICS
@@ -164,8 +165,15 @@ class ConnectionPart:
             return Found("create", about)
         return Found("change", f"{', '.join(different)}: {about}") if different else Found("exists")
 
-    def make(self) -> None:
-        self.connections.put(self.wanted, self.key or "")
+    def make(self) -> Found | None:
+        try:
+            self.connections.put(self.wanted, self.key or "")
+        except InvalidRequestError as error:
+            if not is_refused_address(str(error)):
+                raise
+            said = f"this Langfuse may not connect to {self.wanted.base_url}: {error}"
+            return Found("refused", said, allow_model(self.wanted.base_url))
+        return None
 
     def _put_it(self) -> str:
         return f"aws ssm put-parameter --type SecureString --name {self.key_parameter} --value file://KEY_FILE"

@@ -16,6 +16,8 @@ type State = Literal[
 _DONE: dict[State, State] = {"create": "created", "change": "changed"}
 # Somebody has to do something before all of it is there.
 WANTING: frozenset[State] = frozenset({"differs", "refused"})
+# Only evaluators that Langfuse runs itself need these: without them gates and the loop are whole.
+OPTIONAL: frozenset[str] = frozenset({"LLM connection", "evaluator", "evaluation rule"})
 BROKEN: frozenset[State] = frozenset({"failed", "not reached"})
 
 

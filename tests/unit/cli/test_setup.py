@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from cli.target import Target
 from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
 from flywheel.deliveries import CHECK_HEADER, SECRET_HEADER, SENDERS, SIGNATURE_HEADER
 from flywheel.domain.signature import is_secret, verify
@@ -70,10 +71,39 @@ def test_a_second_time_makes_nothing(server: LangfuseServer, session: Webhooked)
     assert server.writes() == []
 
 
-def test_what_is_left_to_click_comes_with_what_to_paste(session: Webhooked) -> None:
+def test_on_a_local_stack_the_addresses_are_those_that_langfuse_can_reach(session: Webhooked) -> None:
+    said = run(session, "setup", "langfuse").stdout
+    assert "on.aws" not in said
+    assert "a tunnel to that port" in said  # this Langfuse is another machine
+
+
+def test_on_aws_the_addresses_are_the_functions_own(session: Webhooked) -> None:
+    session.__dict__["target"] = Target("aws", "flywheel-dev")
     result = run(session, "setup", "langfuse")
     for sender in SENDERS:
         assert f"https://abc123.lambda-url.us-east-1.on.aws/{sender}\n" in result.stdout
+    assert "WHITELISTED" not in result.stdout
+
+
+def test_an_address_that_langfuse_refuses_comes_with_the_variable_that_allows_it(
+    server: LangfuseServer, session: Webhooked
+) -> None:
+    server.before = lambda method, path: (
+        refusal(400, "Blocked IP address detected") if (method, path) == ("PUT", "llm-connections") else None
+    )
+    result = run(session, "setup", "langfuse", "--json")
+    said = json.loads(result.stdout)
+    (row,) = [row for row in said["rows"] if row["part"] == "LLM connection"]
+    assert (result.exit_code, row["state"]) == (1, "refused")
+    assert "Blocked IP address detected" in row["said"]
+    assert "LANGFUSE_LLM_CONNECTION_WHITELISTED_HOST=" in row["next_step"]
+    assert {row["state"] for row in said["rows"] if row["part"] != "LLM connection"} == {"created"}
+
+
+def test_what_is_left_to_click_comes_with_what_to_paste(session: Webhooked) -> None:
+    result = run(session, "setup", "langfuse")
+    for sender in SENDERS:
+        assert f"http://127.0.0.1:4566/_aws/lambda-url/abc123/{sender}\n" in result.stdout
     assert "header x-flywheel-secret" in result.stdout
     assert JUDGE_KEY not in result.output
 

@@ -54,6 +54,54 @@ def test_a_refusal_ends_it_with_the_next_step(server: LangfuseServer, session: D
         set_up(session, INFO, lambda _: None)
 
 
+def refusing_the_connection(method: str, path: str) -> Any:
+    blocked = refusal(400, "Blocked IP address detected")
+    return blocked if (method, path) == ("PUT", "llm-connections") else None
+
+
+def test_what_only_langfuse_s_own_evaluators_need_is_reported_and_ends_nothing(
+    server: LangfuseServer, session: DoubleSession
+) -> None:
+    server.before = refusing_the_connection
+    said: list[str] = []
+
+    rows = set_up(session, INFO, said.append)
+
+    states = {row.part: row.state for row in rows}
+    assert states["LLM connection"] == "refused"
+    assert {states[part] for part in ("queue", "dataset", "score config")} == {"created"}
+    (note,) = [line for line in said if "LLM connection" in line]
+    assert "only evaluators that Langfuse runs itself need it" in note
+    assert "LANGFUSE_LLM_CONNECTION_WHITELISTED_HOST=" in note
+    assert set(session.ssm.texts) > {f"webhook-secrets/{sender}" for sender in SENDERS}
+
+
+def test_all_that_is_lacking_is_said_in_one_list(server: LangfuseServer, session: DoubleSession) -> None:
+    server.before = lambda method, path: (
+        refusal(405, "Maximum number of annotation queues reached on Hobby plan.")
+        if (method, path) == ("POST", "annotation-queues")
+        else refusing_the_connection(method, path)
+    )
+    with pytest.raises(CommandError) as raised:
+        set_up(session, INFO, lambda _: None)
+    said = str(raised.value)
+    assert said.count("no further queue") == 2
+    assert "LANGFUSE_LLM_CONNECTION_WHITELISTED_HOST=" in said
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "expected"),
+    [(401, "Invalid credentials", "set its keys below"), (503, "down", "see whether it runs")],
+)
+def test_a_langfuse_that_takes_no_keys_or_does_not_answer_is_told_before_anything_is_made(
+    server: LangfuseServer, session: DoubleSession, status: int, text: str, expected: str
+) -> None:
+    server.before = lambda _method, path: refusal(status, text) if path == "score-configs" else None
+    with pytest.raises(CommandError, match=expected):
+        set_up(session, INFO, lambda _: None)
+    assert server.writes() == []
+
+
 def test_automations_bring_the_secret_as_each_sender_can() -> None:
     posted: list[tuple[str, dict[str, Any]]] = []
     secrets = {"prompt-version": "s-1", "web-callout": "s-2"}
