@@ -153,6 +153,18 @@ MARKDOWN: list[tuple[str, Any]] = [
     ('The plan "Hobby": 30 days. Set {{name}} to it.', ['The plan "Hobby": 30 days.', "Set {{name}} to it."]),
     ('{{name}} is replaced.\n"Hobby": 30 days', ["{{name}} is replaced.", '"Hobby": 30 days']),
     ('Send this:\n```json\n{"a": 1}\n```', ['Send this: {"a": 1}']),
+    ("The answer is:\n\nThirty days.", ["Thirty days."]),
+    ("1. Install it:\n   ```bash\n   pip install langfuse\n   ```\n2. Call `flush()`.",
+     ["Install it: pip install langfuse", "Call flush()."]),
+    ("Run it.\n\n    pip install a\n    pip install b\n\nThen wait.", ["Run it.", "Then wait."]),
+    ("Run this:\n\n    pip install a\n", ["Run this: pip install a"]),
+    ("    Thirty days.\n    Set by project.", ["Thirty days.", "Set by project."]),
+    ("<pre><code>a = 1\nb = 2</code></pre>Call flush.", ["Call flush."]),
+    ("[ ] Open it\n[x] Close it", ["Open it", "Close it"]),
+    ("##Retention\n#1 is the first project.", ["#1 is the first project."]),
+    ("i) One\nii) Two\n1\ufe0f\u20e3 Three", ["One", "Two", "Three"]),
+    ("+-----+\n| Hobby | 30 |\n+-----+", ["Hobby; 30"]),
+    ("Q: How long?\nA: Thirty days.", ["A: Thirty days."]),
     ("30", ["30"]),
     ("v3.2", ["v3.2"]),
 ]  # fmt: skip
@@ -168,7 +180,7 @@ def test_facts_are_sentences_and_list_items_without_marks(text: str, facts: list
 def test_no_fact_has_marks_that_no_answer_repeats(text: str, facts: list[str]) -> None:
     for fact in read_correction(json.dumps({"answer": text}), OUTPUT).facts:
         assert any(char.isalnum() for char in fact)
-        assert not fact.replace("{{", "").startswith(("#", ">", "- ", "* ", "[ ]", "[x]", "|", "```", "{", "}"))
+        assert not fact.replace("{{", "").startswith(("# ", "##", ">", "- ", "* ", "[ ]", "[x]", "|", "```", "{", "}"))
         assert "**" not in fact
         assert "|---" not in fact
     assert facts

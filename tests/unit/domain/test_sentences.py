@@ -22,6 +22,7 @@ from flywheel.domain.sentences import sentences
         ["¿Se puede cambiar?", "Sí, p. ej. En ajustes.", "EE. UU. Tiene otra región.", "¡Listo!"],
         ["Il Sig. Rossi paga 3,50 €.", "Ecco tutto."],
         ["O Sr. Silva confirma.", "São 30 dias."],
+        ["Det gäller t.ex. Langfuse.", "Se f.eks. Docs.", "To jest np. Langfuse.", "Örn. Türkiye."],
         ["Dhr. Jansen zegt bijv. Dat het kan.", "O.a. Langfuse."],
         ["Сперва так.", "Потом иначе."],
         ["تُحفظ 30 يومًا.", "هل يمكن\u061f", "نعم."],

@@ -102,7 +102,7 @@ def facts_in(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
             lead = ""
             continue
         *said, last = _sentences(block) or [""]
-        leads = last.endswith(_LEADS) and following in ("item", "row", "code")
+        leads = last.endswith(_LEADS)
         lead = last if leads and following == "code" else ""
         found += said if leads else [*said, last]
     facts = dict.fromkeys(fact for fact in found if _is_statement(fact))

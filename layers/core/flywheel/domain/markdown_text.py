@@ -2,6 +2,7 @@
 
 import html
 import re
+import textwrap
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,19 +23,24 @@ class Block:
 
 
 _FENCE: Final = re.compile(r"\s*(`{3,}|~{3,})\s*([\w+-]*)[^`]*")
-_HEADING: Final = re.compile(r"\s{0,3}#{1,6}(?:\s+(.*?))?(?:\s#+)?\s*")
+_HEADING: Final = re.compile(r"\s{0,3}(?:#{2,6}|#(?=\s|\Z))\s*(.*?)(?:\s#+)?\s*")
 _UNDERLINE: Final = re.compile(r"\s{0,3}(?:=+|-{2,})\s*")
 _BREAK: Final = re.compile(r"\s{0,3}([-*_\u2013\u2014])(?:\s*\1){2,}\s*")
 _QUOTE: Final = re.compile(r"\s{0,3}(?:>\s?)+")
 _TABLE_RULE: Final = re.compile(r"\s*\|?\s*:?-+:?\s*(?:[|+]\s*:?-+:?\s*)*\|?\s*")
 _BULLET: Final = re.compile(r"\s*[-*+\u2022\u2023\u25e6\u25aa\u00b7\u2013\u2014\u30fb]\s+")
 _NUMBER: Final = re.compile(
-    r"\s*(?:\(?\d{1,3}[.)]\s+|\d{1,3}[\u3001\uff0e\uff09]\s*|\(?[a-z]\)\s+|[\u2460-\u2473]\s*)", re.IGNORECASE
+    r"\s*(?:\(?\d{1,3}[.)]\s+|\d{1,3}[\u3001\uff0e\uff09]\s*|\(?[a-z]\)\s+|\(?[ivx]{1,5}\)\s+|[\u2460-\u2473]\s*"
+    "|\\d\ufe0f?\u20e3\\s*)",
+    re.IGNORECASE,
 )
 _EMPTY_ITEM: Final = re.compile(r"\s*(?:[-*+\u2022]|\(?\d{1,3}[.)])\s*(?:\[[ xX]?\])?\s*")
 _CHECK_BOX: Final = re.compile(r"\[[ xX\u2713\u2714]?\]\s+")
+_BARE_BOX: Final = re.compile(r"\s*(?=\[[ xX\u2713\u2714]\]\s+\S)")
 _DEFINITION: Final = re.compile(r"\s{0,3}\[[^\]]+\]:\s*\S+.*")
 _COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_PRE: Final = re.compile(r"<pre[^<>]*>(?:<code[^<>]*>)?(.*?)(?:</code>)?(?:</pre>|\Z)", re.DOTALL | re.IGNORECASE)
+_INDENTED: Final = re.compile(r"(?: {4}|\t)\s*\S")
 _STRUCK: Final = re.compile(r"~~(?=\S)[^~]+(?<=\S)~~|<(del|s|strike)>[^<]{0,2000}</\1>", re.IGNORECASE)
 _TAG: Final = re.compile(
     r"</?(?:a|abbr|b|blockquote|body|code|dd|details|div|dl|dt|em|h[1-6]|hr|html|i|ins|kbd|li|mark|ol|p|pre|small|span"
@@ -50,7 +56,7 @@ _CODE_SPAN: Final = re.compile(r"(?<!`)(`{1,3})(?!`)([^`]+)\1(?!`)")
 _STARS: Final = re.compile(r"(\*{1,3})(?=[^\s*])([^*]+)(?<=[^\s*])\1")
 _UNDERSCORES: Final = re.compile(r"(?<![^\W_])(_{1,3})(?=[^\s_])([^_]+)(?<=[^\s_])\1(?![^\W_])")
 _ESCAPED: Final = re.compile(r"\\([\\`*_{}\[\]()#+.!|~>-])")
-_INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad\u202a-\u202e\u2066-\u2069]")
+_INVISIBLE: Final = re.compile("[\u200b\u200e\u200f\u2060\ufeff\u00ad\u202a-\u202e\u2066-\u2069]")
 _ALL_BOLD: Final = re.compile(r"\s*(\*\*|__)(?!\s)[^*_]+\1\s*")
 _LONG_GAP: Final = re.compile(r"\s{40,}")
 # A line of at least so many characters was broken by width, not because a thought ended; a shorter one where the next
@@ -62,12 +68,13 @@ _SPACELESS: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef\u3000-\
 
 def blocks(text: str) -> list[Block]:
     """The blocks of a text in their order; rules, comments, definitions of links and empty items are none."""
-    return _Reading(plain_lines(text)).blocks()
+    return _Reading(textwrap.dedent("\n".join(plain_lines(text))).splitlines()).blocks()
 
 
 def plain_lines(text: str) -> list[str]:
     """Lines in Unicode's composed form, without invisible characters and comments; `<br>` and the like end a line."""
     text = _COMMENT.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFC", text)))
+    text = _PRE.sub(r"\n```\n\1\n```\n", text)
     text = re.sub(r"<br\s*/?>|</(?:p|div|li|h[1-6]|tr)>", "\n", text, flags=re.IGNORECASE)
     lines = re.sub(r"<li(?:\s[^<>]*)?>", "\n- ", text, flags=re.IGNORECASE).splitlines()
     return [_LONG_GAP.sub(" ", line) for line in lines]
@@ -149,12 +156,24 @@ class _Reading:
             self._close()
         elif heading := _HEADING.fullmatch(line):
             self._close()
-            self._add("heading", heading[1] or "")
+            self._add("heading", heading[1])
         elif (text := _item(line)) is not None:
             self._close()
             self._kind, self._open = "item", [text]
+        elif self._begins_code(line):
+            self._found.append(Block("code", "\n".join([line.strip(), *self._indented()])))
         else:
             self._go_on(line)
+
+    def _begins_code(self, line: str) -> bool:
+        """Four spaces after an empty line; below an item they go on with it."""
+        below_item = bool(self._found) and self._found[-1].kind == "item"
+        return not self._open and not below_item and bool(_INDENTED.match(line))
+
+    def _indented(self) -> Iterator[str]:
+        while self._at < len(self._lines) and _INDENTED.match(self._lines[self._at]):
+            yield self._lines[self._at].strip()
+            self._at += 1
 
     def _says_nothing(self, line: str) -> bool:
         if _EMPTY_ITEM.fullmatch(line):
@@ -227,7 +246,7 @@ def _cells(row: str) -> list[str]:
 
 def _item(line: str) -> str | None:
     """What a line of a list says; None: it is no such line."""
-    found = _BULLET.match(line) or _NUMBER.match(line)
+    found = _BULLET.match(line) or _NUMBER.match(line) or _BARE_BOX.match(line)
     if found is None or (found.re is _NUMBER and ordinal_goes_on(line[found.end() :])):
         return None
     return _CHECK_BOX.sub("", line[found.end() :], count=1)

@@ -22,6 +22,7 @@ _ABBREVIATIONS: Final = frozenset(
     bsp bspw bzgl bzw ca evtl ggf hr hrsg inkl insb mio mrd nr sog str usf vgl zb zzgl exkl allg frl
     chap env ex mlle mm mme mmes ej lic pág págs núm sra sras sres srta tfno ud uds ee uu aprox
     dott dra dras dres pag pagg sig sigg
+    np tj tzw tzn tzv örn bkz fx напр см стр тыс млн
     bijv blz dhr evt mevr mw nl nrs zgn
     """.split()  # noqa: SIM905 - a list of words is read more easily so
 )
