@@ -18,6 +18,7 @@ from local.langfuse import (
     experiments,
     llm_connections,
     observations_read,
+    organization_routes,
     pages,
     prompts,
     queues,
@@ -58,6 +59,7 @@ STATISTICS = "/_statistics"
 STAND_IN_HEADER = ("x-flywheel-stand-in", "langfuse")
 _LIMITS = {"/api/public/otel/v1/traces": OTLP_BODY_LIMIT, "/api/public/scores": SCORES_BODY_LIMIT}
 _PARTS = (
+    organization_routes,
     comments,
     dataset_items,
     datasets,

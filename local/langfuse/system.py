@@ -2,16 +2,15 @@
 
 import json
 import uuid
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 
-from local.langfuse import scores
-from local.langfuse.auth import DENIED
+from local.langfuse import organization_routes, scores
 from local.langfuse.call import Call
 from local.langfuse.clock import parse_time
-from local.langfuse.problems import ApiError, forbidden, not_in_events_only
+from local.langfuse.problems import ApiError, not_in_events_only
+from local.langfuse.refusals import Form, Refusal
 from local.langfuse.routing import Routes
 from local.langfuse.score_bodies import score_body
 from local.langfuse.validation import Issue, anything, array, fields
@@ -41,7 +40,6 @@ _CLOSED = (
     "PATCH /generations",
     "POST /events",
 )
-_NOT_OF_PROJECTS = "Invalid API key. Organization-scoped API key required for this operation."
 _ACCEPTED = ("score-create", "sdk-log")
 _REFUSED = (
     'Event type "{type}" is not accepted by /api/public/ingestion when LANGFUSE_MIGRATION_V4_WRITE_MODE is '
@@ -52,52 +50,27 @@ _REFUSED = (
 )
 
 
-# A key of a project is the wrong kind there.
-_OF_ORGANIZATIONS = (
-    "POST /projects",
-    "PUT /projects/{projectId}",
-    "DELETE /projects/{projectId}",
-    "GET /projects/{projectId}/apiKeys",
-    "POST /projects/{projectId}/apiKeys",
-    "DELETE /projects/{projectId}/apiKeys/{apiKeyId}",
-)
 # Answered whatever the method is, and without a key.
 _PROBES = ("/api/public/health", "/api/public/ready")
 _METRICS = "/api/public/otel/v1/metrics"
 _PROMPTS = "/api/public/v2/prompts"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """How a route words that a key is missing, wrong or not enough."""
-
-    denied: str = DENIED
-    names_class: bool = False
-    only_error: bool = False
-
-    def shaped(self, status: int, body: dict[str, Any]) -> dict[str, Any]:
-        if self.only_error:
-            return {"error": body["message"]}
-        names = {401: "UnauthorizedError", 403: "ForbiddenError"}
-        return body | ({"error": names[status]} if self.names_class and status in names else {})
-
-
 def words_of_refusal(method: str, route: str) -> Refusal:
     if route == _METRICS:
         denied = "Access denied: OTEL ingestion requires project-scoped API keys with BasicAuth"
-        return Refusal(denied, only_error=True)
+        return Refusal(denied, Form.ERROR)
     if route == "/api/public/ingestion":
-        return Refusal(names_class=True)
+        return Refusal(form=Form.NAMED)
     if route.startswith(_PROMPTS) and method != "PATCH":
-        return Refusal(f"Access denied - need to use basic auth with secret key to {method} prompts", names_class=True)
-    if route == "/api/public/projects":
-        return Refusal("Invalid API key. Are you using an organization key?" if method == "GET" else _NOT_OF_PROJECTS)
-    return Refusal()
+        return Refusal(f"Access denied - need to use basic auth with secret key to {method} prompts", Form.NAMED)
+    return organization_routes.refusal(method, route) or Refusal()
 
 
 def needs_no_key(method: str, route: str) -> bool:
     """Probes; and what is closed is closed to everybody: that is looked at before the key."""
-    return route in _PROBES or f"{method} {route.removeprefix('/api/public')}" in _CLOSED
+    closed = f"{method} {route.removeprefix('/api/public')}" in _CLOSED
+    return route in _PROBES or closed or organization_routes.is_refused_unseen(method, route)
 
 
 def add_routes(routes: Routes) -> None:
@@ -106,9 +79,6 @@ def add_routes(routes: Routes) -> None:
             routes.add(method, path, _health)
     routes.add("POST", _METRICS, _take_metrics)
     routes.add("GET", "/api/public/projects", _projects)
-    for entry in _OF_ORGANIZATIONS:
-        method, path = entry.split()
-        routes.add(method, f"/api/public{path}", _refuse_project_key)
     routes.add("POST", "/api/public/ingestion", _ingest)
     for entry in _CLOSED:
         method, path = entry.split()
@@ -124,10 +94,6 @@ def _projects(call: Call) -> Response:
     organization = {"id": settings.organization_id, "name": settings.organization_name}
     project = {"id": settings.project_id, "name": settings.project_name, "organization": organization, "metadata": {}}
     return json_reply({"data": [project]})
-
-
-def _refuse_project_key(_call: Call) -> Response:
-    raise forbidden(_NOT_OF_PROJECTS)
 
 
 def _take_metrics(call: Call) -> Response:

@@ -285,3 +285,49 @@ def test_the_list_of_old_clients_names_the_items(client: LangfuseClient) -> None
     listed = client.made("GET", "datasets")
     assert [(one["name"], one["items"], one["runs"]) for one in listed["data"]] == [("d", [item["id"]], [])]
     assert listed["meta"]["totalItems"] == 1
+
+
+ORGANIZATIONS = "Invalid API key. Organization-scoped API key required for this operation."
+SCIM = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "body"),
+    [
+        ("POST projects", 403, {"message": ORGANIZATIONS}),
+        ("PUT projects/p", 403, {"message": ORGANIZATIONS}),
+        ("GET projects/p/apiKeys", 403, {"message": ORGANIZATIONS}),
+        ("GET projects/p/memberships", 403, {"error": ORGANIZATIONS}),
+        ("GET organizations/memberships", 403, {"error": ORGANIZATIONS}),
+        ("GET organizations/projects", 403, {"error": ORGANIZATIONS}),
+        ("GET organizations/apiKeys", 403, {"error": ORGANIZATIONS}),
+        ("GET scim/Users", 403, SCIM | {"detail": ORGANIZATIONS, "status": 403}),
+        (
+            "GET integrations/blob-storage",
+            403,
+            {"message": "Organization-scoped API key required for this operation.", "error": "ForbiddenError"},
+        ),
+        ("PUT projects", 405, {"message": "Method not allowed"}),
+        ("GET projects/p", 405, {"message": "Method not allowed"}),
+        ("PUT projects/p/apiKeys", 405, {"message": "Method Not Allowed"}),
+        ("POST organizations/projects", 405, {"error": "Method not allowed"}),
+        ("PUT scim/Users", 405, SCIM | {"detail": "Method not allowed", "status": 405}),
+        ("POST integrations/blob-storage", 405, {"message": "Method not allowed", "error": "MethodNotAllowedError"}),
+    ],
+)
+def test_a_project_s_key_may_not_use_what_is_an_organisation_s(asked: str, status: int, body: Json) -> None:
+    method, path = asked.split()
+    assert LangfuseClient().ask(method, path) == (status, body)
+    if status == 405:
+        assert LangfuseClient().ask(method, path, auth="") == (status, body)
+
+
+def test_a_missing_key_is_said_in_the_form_of_the_route() -> None:
+    said = "No authorization header"
+    for path, body in {
+        "projects": {"message": said},
+        "organizations/projects": {"error": said},
+        "scim/Users": SCIM | {"detail": said, "status": 401},
+        "integrations/blob-storage": {"message": said, "error": "UnauthorizedError"},
+    }.items():
+        assert LangfuseClient().ask("GET", path, auth="") == (401, body)
