@@ -186,6 +186,11 @@ def test_no_fact_has_marks_that_no_answer_repeats(text: str, facts: list[str]) -
     assert facts
 
 
+def test_the_judge_does_not_see_what_was_struck_out() -> None:
+    read = read_correction("Keys ~~never~~ expire <!-- sure? -->**soon**.", OUTPUT)
+    assert (read.answer, read.facts) == ("Keys  expire **soon**.", ("Keys expire soon.",))
+
+
 def test_what_was_left_out_is_said() -> None:
     assert read_correction("Call flush.\n```\na\nb\n```", OUTPUT).left_out == ("code of several lines",)
 

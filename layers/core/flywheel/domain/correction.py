@@ -16,7 +16,7 @@ from typing import Final
 
 from flywheel.domain.courtesies import is_courtesy
 from flywheel.domain.exchange import read_answer
-from flywheel.domain.markdown_text import Block, blocks, plain_lines, whole_fence, without_marks
+from flywheel.domain.markdown_text import Block, blocks, plain_lines, whole_fence, without_marks, without_struck
 from flywheel.domain.sentences import ends_a_sentence, sentences
 
 MOST_FACTS: Final = 20
@@ -63,7 +63,7 @@ def read_correction(text: str, output: str | None = None) -> Correction:
     if len(said) > LONGEST_TEXT:
         return Correction(problem=f"the correction is longer than {LONGEST_TEXT:,} characters: keep what matters")
     facts, left_out = facts_in(said)
-    return Correction(said, facts, left_out, problem=problem_with(facts, left_out))
+    return Correction(without_struck(said), facts, left_out, problem=problem_with(facts, left_out))
 
 
 def answer_in(output: str) -> str:

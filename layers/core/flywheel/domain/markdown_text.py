@@ -71,6 +71,11 @@ def blocks(text: str) -> list[Block]:
     return _Reading(textwrap.dedent("\n".join(plain_lines(text))).splitlines()).blocks()
 
 
+def without_struck(text: str) -> str:
+    """The text as it stands, but for what was struck out or is a comment: nobody says that."""
+    return _STRUCK.sub("", _COMMENT.sub("", text))
+
+
 def plain_lines(text: str) -> list[str]:
     """Lines in Unicode's composed form, without invisible characters and comments; `<br>` and the like end a line."""
     text = _COMMENT.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFC", text)))
