@@ -389,6 +389,30 @@ def test_what_contradicts_an_item_that_asks_the_same_goes_back_to_people(loop: L
     assert "g-1" in loop.people.remarks["t-1"][0].text
 
 
+@pytest.mark.parametrize(
+    ("question", "correction"),
+    [
+        ("How do I unsubscribe from the newsletter?", "- Press Unsubscribe in the account settings."),
+        ("How do I subscribe to the newsletter on the account page of the team?", "- Ask the owner of the team."),
+        ("How do I subscribe to the newsletter on the account page again?", "- Press Subscribe a second time."),
+    ],
+)
+def test_a_question_that_is_only_alike_never_keeps_out_other_facts(question: str, correction: str) -> None:
+    asks = "How do I subscribe to the newsletter on the account page?"
+    for first, then in ((asks, question), (question, asks)):
+        loop = Loop(cases=InMemoryCases(GoldenItem("g-9", first, response_facts=("It is on the first page.",))))
+        loop.flagged("t-1", correction, then)
+        loop.run()
+        assert loop.state("t-1") == "harvested"
+        assert loop.item("t-1").question == then
+
+
+def test_opposites_with_the_same_answer_are_two_items(loop: Loop) -> None:
+    loop.flagged("t-1", "- In the project settings.", "How do I activate an evaluator?")
+    loop.flagged("t-2", "- In the project settings.", "How do I deactivate an evaluator?")
+    assert loop.run().states == {"harvested": 2}
+
+
 def test_an_item_that_langfuse_refuses_stops_no_other(loop: Loop) -> None:
     loop.flagged("t-1")
     loop.flagged("t-2", "- By day.", "Which day does the billing period begin?")

@@ -132,9 +132,15 @@ class Cases:
         near = [
             (alike, item) for alike, item in zip(likeness, others, strict=True) if alike >= self._settings.similarity
         ]
-        if not near:
-            return None
-        alike, item = max(near, key=lambda pair: (pair[0], pair[1].item_id))
+        found = [self._neighbour(case, item, alike) for alike, item in near]
+        # One that asks in the same words, then one that says the same already, then the most alike.
+        return max(
+            found,
+            key=lambda one: (one.identical, one.same_refusal and one.facts_known, one.similarity, one.item_id),
+            default=None,
+        )
+
+    def _neighbour(self, case: GoldenItem, item: GoldenItem, alike: float) -> Neighbour:
         known = all(
             any(self._likeness.facts(fact, other) >= self._settings.fact_similarity for other in item.response_facts)
             for fact in case.response_facts

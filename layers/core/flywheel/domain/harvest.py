@@ -34,12 +34,20 @@ class StoredCase:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """An item that asks nearly the same. `facts_known`: it expects all the facts of the review already."""
+    """An item that asks nearly the same.
+
+    `facts_known`: it expects all the facts of the review already.
+    """
 
     item_id: str
     similarity: float
     same_refusal: bool
     facts_known: bool
+
+    @property
+    def identical(self) -> bool:
+        """No word that says anything differs."""
+        return self.similarity >= 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,22 +169,22 @@ def decide_flagged(
         return Decision(
             "conflict", item_id=case.item_id, message="its item was deleted by hand: the harvest does not bring it back"
         )
-    if neighbour is not None:
-        if not neighbour.same_refusal:
-            said = "expects an answer" if case.must_refuse else "has to be refused"
-            return Decision(
-                "conflict",
-                item_id=neighbour.item_id,
-                message=f"item {neighbour.item_id} asks nearly the same and {said}",
-            )
-        if not neighbour.facts_known:
-            return Decision(
-                "conflict",
-                item_id=neighbour.item_id,
-                message=f"item {neighbour.item_id} asks nearly the same and expects other facts: correct one of them",
-            )
+    beside = None if neighbour is None else _decide_beside(case, neighbour)
+    return beside or Decision("harvested", "write", case.item_id)
+
+
+def _decide_beside(case: GoldenItem, neighbour: Neighbour) -> Decision | None:
+    """None: it is added. A question that is only alike never keeps out a correction that says something else."""
+    if neighbour.same_refusal and neighbour.facts_known:
         return Decision("linked", item_id=neighbour.item_id, message="an item asks nearly the same already")
-    return Decision("harvested", "write", case.item_id)
+    if not neighbour.identical:
+        return None
+    if not neighbour.same_refusal:
+        said = "expects an answer" if case.must_refuse else "has to be refused"
+        return _conflict(neighbour.item_id, f"item {neighbour.item_id} asks the same and {said}")
+    return _conflict(
+        neighbour.item_id, f"item {neighbour.item_id} asks the same and expects other facts: correct one of them"
+    )
 
 
 def _decide_stored(case: GoldenItem, before: Harvest | None, stored: StoredCase) -> Decision:

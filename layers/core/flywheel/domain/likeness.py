@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flywheel.domain.golden_item import GoldenItem
-from flywheel.domain.refusal import words
+from flywheel.domain.tokens import tokens, unspaced
 
 _SHORTEST_WORD = 3
 # What says nothing about what is asked.
-_EVERYWHERE = frozenset(words("the and for how can does what with you are that this die der das und ist wie was ein"))
+_EVERYWHERE = frozenset(tokens("the and for how can does what with you are that this die der das und ist wie was ein"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +49,6 @@ class GoldenQuestions:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(word for word in words(text) if len(word) >= _SHORTEST_WORD and word not in _EVERYWHERE)
+    return frozenset(
+        word for word in tokens(text) if (len(word) >= _SHORTEST_WORD or unspaced(word)) and word not in _EVERYWHERE
+    )
