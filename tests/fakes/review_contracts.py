@@ -66,11 +66,23 @@ class ReviewQueueContract:
 
         assert Counter(queued(queue.queue_id)) == {trace: 1, other: 1}
 
+    def test_it_tells_which_of_some_traces_it_holds_whatever_became_of_them(self, reviews: ReviewQueue) -> None:
+        queue, other = reviews.ensure(f"queue {uuid4().hex}"), reviews.ensure(f"queue {uuid4().hex}")
+        before = datetime.now(UTC)
+        here, there, nowhere = (uuid4().hex for _ in range(3))
+        reviews.add(queue.queue_id, here, tried_since=None)
+        reviews.add(other.queue_id, there, tried_since=None)
+
+        assert reviews.holding(queue.queue_id, [here, there, nowhere], since=before) == {here}
+        assert reviews.holding(queue.queue_id, [], since=before) == frozenset()
+
     def test_a_queue_that_is_gone_is_not_found(self, reviews: ReviewQueue) -> None:
         with pytest.raises(NotFoundError):
             reviews.add("no-such-queue", uuid4().hex, tried_since=None)
         with pytest.raises(NotFoundError):
             reviews.waiting("no-such-queue")
+        with pytest.raises(NotFoundError):
+            reviews.holding("no-such-queue", [uuid4().hex], since=datetime.now(UTC))
 
     def test_what_people_say_comes_back_by_trace(
         self, reviews: ReviewQueue, judge: Callable[[str, float], None]

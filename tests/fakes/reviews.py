@@ -18,6 +18,7 @@ class InMemoryReviewQueue:
         self.asks: dict[str, set[str]] = {}
         self.items: list[tuple[str, str]] = []
         self.finished: set[str] = set()
+        self.looks = 0
         self.said: dict[str, HumanScore] = {}
         self.before_add: Callable[[str], None] = lambda _: None
         self.after_add: Callable[[str], None] = lambda _: None
@@ -41,6 +42,13 @@ class InMemoryReviewQueue:
         self.before_add(trace_id)
         self.items.append((queue_id, trace_id))
         self.after_add(trace_id)
+
+    def holding(
+        self, queue_id: str, trace_ids: Collection[str], *, since: datetime, deadline_s: float = 30.0
+    ) -> frozenset[str]:
+        self._required(queue_id)
+        self.looks += 1
+        return frozenset(trace for trace in trace_ids if (queue_id, trace) in self.items)
 
     def waiting(self, queue_id: str) -> frozenset[str]:
         self._required(queue_id)

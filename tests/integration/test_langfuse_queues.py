@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -130,3 +130,20 @@ def test_a_score_of_a_span_counts_for_its_trace_and_machines_do_not_count(
     api.post("scores", {"name": "correct", "value": 1, "traceId": machine, "dataType": "BOOLEAN"})
 
     assert {t: s.value for t, s in reviews.scores([person, machine]).items()} == {person: 0.0}
+
+
+def test_a_queue_of_several_pages_is_read_until_it_is_older_than_the_traces(
+    api: LangfuseApi, reviews: LangfuseReviewQueue
+) -> None:
+    before = datetime.now(UTC)
+    queue = reviews.ensure(f"queue {uuid.uuid4().hex}").queue_id
+    traces = [uuid.uuid4().hex for _ in range(120)]
+    for trace in traces:
+        reviews.add(queue, trace, tried_since=None)
+    items = api.get(f"annotation-queues/{queue}/items", [("limit", 100), ("page", 2)])["data"]
+    done = next(item for item in items if item["objectId"] == traces[0])
+    api.request("PATCH", f"annotation-queues/{queue}/items/{done['id']}", b'{"status":"COMPLETED"}', deadline_s=5.0)
+
+    assert reviews.holding(queue, [traces[0], traces[-1], "none"], since=before) == {traces[0], traces[-1]}
+    later = before + timedelta(hours=1)
+    assert reviews.holding(queue, [traces[0]], since=later) == frozenset()

@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -483,3 +484,54 @@ def test_an_item_made_by_hand_stops_no_sampling_and_is_named() -> None:
 
     assert outcome.draw is not None
     assert (outcome.queued, "ui-1" in str(outcome.draw.left_out)) == (5, True)
+
+
+def test_a_ledger_that_was_lost_queues_nothing_twice_and_asks_the_queue_once() -> None:
+    first = world()
+    first.run()
+    queued = first.queued()
+    first.queue.finish(queued[0])  # done already, so that it is among no waiting ones
+
+    lost = LiveWorld(settings=first.settings, queue=first.queue)
+    lost.traces = first.traces
+    outcome = lost.run()
+
+    assert outcome.draw is not None
+    assert {one.trace_id for one in outcome.draw.drawn} == set(queued)
+    assert (outcome.queued, lost.queue.looks) == (0, 2)  # once in each run
+    lost.assert_each_once()
+    assert all(row.queued_at is not None for row in lost.ledger.rows.values())
+
+
+def test_what_a_person_put_into_the_queue_before_is_not_put_there_again() -> None:
+    here = world()
+    expected = LiveWorld(settings=here.settings)
+    expected.traces = here.traces
+    expected.run()
+    queue = here.queue.ensure("live")
+    here.queue.add(queue.queue_id, expected.queued()[0], tried_since=None)
+
+    outcome = here.run()
+
+    assert outcome.queued == len(expected.queued()) - 1
+    assert sorted(here.queued()) == sorted(expected.queued())
+    here.assert_each_once()
+
+
+def test_a_queue_that_does_not_answer_is_asked_again_and_nothing_is_queued_twice() -> None:
+    here = world()
+    expected = here.queue.holding
+    troubles = [TransientError("Langfuse does not answer")]
+
+    def holding(*args: Any, **more: Any) -> frozenset[str]:
+        if troubles:
+            raise troubles.pop()
+        return expected(*args, **more)
+
+    here.queue.holding = holding  # type: ignore[method-assign]
+    with pytest.raises(TransientError):
+        here.run()
+    here.run()
+
+    assert len(here.queued()) == 5
+    here.assert_each_once()

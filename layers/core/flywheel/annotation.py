@@ -1,7 +1,7 @@
 """A decided gate -> the answers that decided it wait in an annotation queue, each once, whatever is repeated."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flywheel.domain.annotation import Annotation
 from flywheel.domain.plan import GatePlan
@@ -79,8 +79,9 @@ class Annotator:
         else:
             end = self._clock.now() + timedelta(seconds=deadline_s)
             queue = self._queue.ensure(self._queue_name, deadline_s=deadline_s)
+            since = datetime.fromisoformat(plan.trigger.requested_at)
             places = [
-                Place(queue.queue_id, task.trace_id, GateRight(self._ledger, plan.gate_id, task.trace_id))
+                Place(queue.queue_id, task.trace_id, GateRight(self._ledger, plan.gate_id, task.trace_id), since)
                 for task in tasks
             ]
             self._queueing.queue_all(places, end=end)

@@ -44,6 +44,7 @@ class Asking:
                 queues[one.queue_name],
                 one.trace_id,
                 LiveRight(self.ledger, _review(draw, one), queues[one.queue_name]),
+                one.trace_at,
             )
             for one in draw.drawn
         ]

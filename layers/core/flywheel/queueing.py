@@ -1,7 +1,8 @@
 """Traces -> annotation queues, each once, whatever is repeated, runs at the same time or is killed half-way.
 
 A queue of Langfuse takes the same trace twice, so a ledger decides: claim the right to queue it, add it, settle. Who
-was killed in between leaves a claim that runs out; the next one looks into the queue before it adds.
+was killed in between leaves a claim that runs out; the next one looks into the queue before it adds. Before
+the first is added the queue itself is asked, once for all traces: a ledger may have been lost, or come from a backup.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,11 +69,12 @@ class LiveRight:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A trace and the queue that it belongs into."""
+    """A trace and the queue that it belongs into. `since`: the trace did not exist before, so it was not queued."""
 
     queue_id: str
     trace_id: str
     right: Right
+    since: datetime
 
 
 class Queueing:
@@ -91,10 +93,11 @@ class Queueing:
         """
         added = 0
         left = list(places)
+        standing: dict[str, frozenset[str]] = {}
         while left:
             contested = []
             for place in left:
-                queued = self._queued(place, end)
+                queued = self._queued(place, places, standing, end)
                 if queued is None:
                     contested.append(place)
                 added += bool(queued)
@@ -106,8 +109,13 @@ class Queueing:
             self._sleep(_ASIDE_S)
         return added
 
-    def _queued(self, place: Place, end: datetime) -> bool | None:
-        """Queue one trace: True; False: it is queued already; None: somebody else is at it."""
+    def _queued(
+        self, place: Place, places: Sequence[Place], standing: dict[str, frozenset[str]], end: datetime
+    ) -> bool | None:
+        """Queue one trace: True; False: it is queued already; None: somebody else is at it.
+
+        `standing`: queue -> those of the places' traces that were in it when it was first asked.
+        """
         now = self._clock.now()
         try:
             claim = place.right.claim(now=now, until=end + _CLAIM_BEYOND)
@@ -117,9 +125,21 @@ class Queueing:
             return False
         left_s = max(0.1, (end - now).total_seconds())
         try:
-            self._queue.add(place.queue_id, place.trace_id, tried_since=claim.tried_since, deadline_s=left_s)
+            known = place.trace_id in self._standing(place.queue_id, places, standing, left_s)
+            if not known:
+                self._queue.add(place.queue_id, place.trace_id, tried_since=claim.tried_since, deadline_s=left_s)
         except FlywheelError:
             place.right.let_go(now=self._clock.now())
             raise
         place.right.settle(now=self._clock.now())
-        return True
+        return not known
+
+    def _standing(
+        self, queue_id: str, places: Sequence[Place], standing: dict[str, frozenset[str]], left_s: float
+    ) -> frozenset[str]:
+        if queue_id not in standing:
+            here = [place for place in places if place.queue_id == queue_id]
+            since = min(place.since for place in here)
+            traces = [place.trace_id for place in here]
+            standing[queue_id] = self._queue.holding(queue_id, traces, since=since, deadline_s=left_s)
+        return standing[queue_id]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import batched
+from itertools import batched, islice
 from typing import Any, Final
 
 from flywheel.adapters.langfuse import LangfuseApi, Query, json_bytes, segment
@@ -22,6 +22,7 @@ _KINDS: Final = {"BOOLEAN": "yes-or-no", "CATEGORICAL": "categorical", "NUMERIC"
 _PARAMETERS: Final = {GATE_FORM: "ReviewQueueName"}
 _PAGE = 100
 _IDS_PER_REQUEST = 100
+_MOST_ITEMS = 5_000
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 8.0
 # Langfuse's clock and ours may differ by so much.
@@ -132,6 +133,19 @@ class LangfuseReviewQueue:
             if (item["objectType"], item["objectId"]) == ("TRACE", trace_id):
                 return True
         return False
+
+    def holding(
+        self, queue_id: str, trace_ids: Collection[str], *, since: datetime, deadline_s: float = 30.0
+    ) -> frozenset[str]:
+        wanted, found = set(trace_ids), set[str]()
+        rows = self._rows(f"annotation-queues/{segment(queue_id)}/items", (), self._api.monotonic() + deadline_s)
+        # The API filters by no trace and gives the newest first: 50 requests at most, usually one.
+        for item in islice(rows, _MOST_ITEMS):
+            if wanted <= found or datetime.fromisoformat(item["createdAt"]) < since - _SKEW:
+                break
+            if item["objectType"] == "TRACE" and item["objectId"] in wanted:
+                found.add(str(item["objectId"]))
+        return frozenset(found)
 
     def waiting(self, queue_id: str) -> frozenset[str]:
         end = self._api.monotonic() + 30.0

@@ -56,6 +56,19 @@ class ReviewQueue(Protocol):
         """
         ...
 
+    def holding(
+        self, queue_id: str, trace_ids: Collection[str], *, since: datetime, deadline_s: float = 30.0
+    ) -> frozenset[str]:
+        """Those of the traces that are in the queue, finished or not, by its items that were made since then.
+
+        A trace is queued after it began: who gives the earliest begin misses nothing. At most the newest 5,000 items
+        are looked at.
+
+        Raises:
+            NotFoundError: there is no such queue any more.
+        """
+        ...
+
     def waiting(self, queue_id: str) -> frozenset[str]:
         """Traces of the queue that nobody has finished; `NotFoundError` when there is no such queue any more."""
         ...
