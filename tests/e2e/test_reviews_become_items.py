@@ -28,15 +28,22 @@ def test_a_flagged_review_is_harvested_once_and_announced(system: System, announ
         system.datasets.archive(DATASET, [case_id(trace)])
 
 
+def states(system: System) -> dict[str, str]:
+    """Trace -> what became of it in this run."""
+    return {one["trace_id"]: one["state"] for one in harvest(system)["outcomes"]}
+
+
 @pytest.mark.stand_in
 def test_the_answer_edited_inside_json_is_harvested_and_what_must_not_pass_comes_back(system: System) -> None:
     reply = json.dumps({"answer": "On the moon page.", "stop_reason": "end_turn"})
     edited = flagged(system, "Where do I see the budget of a project?", "On the **budget** page.", output=reply)
+    ended = states(system)
     clicked = flagged(system, "Who may delete an organisation?", None, output=reply)
+    ended |= states(system)
     unfound = flagged(
         system, "How often are exports written?", "The weather is nice today.", comment="facts:\n- Exports come hourly."
     )
-    ended = {one["trace_id"]: one["state"] for one in harvest(system)["outcomes"]}
+    ended |= states(system)
     try:
         assert (ended[edited], ended[clicked], ended[unfound]) == ("harvested", "conflict", "conflict")
         items = {item.item_id: item for item in system.datasets.snapshot(DATASET).items}
@@ -44,6 +51,6 @@ def test_the_answer_edited_inside_json_is_harvested_and_what_must_not_pass_comes
         assert not {case_id(clicked), case_id(unfound)} & set(items)
         assert "counts as none" in own_remarks(system, clicked)[0]
         assert "the judge does not find fact 1 of 1" in own_remarks(system, unfound)[0]
-        assert not {clicked, unfound} & {one["trace_id"] for one in harvest(system)["outcomes"]}
+        assert not {clicked, unfound} & set(states(system))
     finally:
         system.datasets.archive(DATASET, [case_id(edited)])

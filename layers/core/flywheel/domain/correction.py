@@ -32,6 +32,7 @@ _PIECE_OF_JSON: Final = re.compile(
     r"|[\[\]{}]+)[ \t]*,?[ \t]*$",
     re.MULTILINE,
 )
+_INLINE_NUMBER: Final = re.compile(r"[.!?]\s+\(?[2-9][.)]\s+\S")
 _INSTEAD: Final = "write only the right answer, as text"
 _SHELL: Final = re.compile(r"\s*(?:\$|>|%)\s+")
 
@@ -130,8 +131,8 @@ def _each_once(facts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _sentences(block: Block) -> list[str]:
-    """An item or a row is one fact, unless it is too long for one."""
-    if block.kind in ("item", "row") and len(block.text) <= LONGEST_FACT:
+    """An item or a row is one fact, unless it is too long for one, or has a numbered list in itself."""
+    if block.kind in ("item", "row") and len(block.text) <= LONGEST_FACT and not _INLINE_NUMBER.search(block.text):
         return [block.text]
     return sentences(block.text)
 

@@ -36,6 +36,10 @@ _NUMBER: Final = re.compile(
 )
 _EMPTY_ITEM: Final = re.compile(r"\s*(?:[-*+\u2022]|\(?\d{1,3}[.)])\s*(?:\[[ xX]?\])?\s*")
 _CHECK_BOX: Final = re.compile(r"\[[ xX\u2713\u2714]?\]\s+")
+# Without a space, or with a letter: only before a capital letter or one without case (not `2.x`, not `z. B.`).
+_TIGHT: Final = re.compile(r"\s*(?:\d{1,2}[.)]|[a-h]\.\s+)(?=[^\W\d_a-z])")
+_INLINE_BULLET: Final = re.compile(r"(?<=\S)\s+([\u2022\u2023\u25aa\u25e6])\s+(?=\S)")
+_SUMMARY: Final = re.compile(r"<summary[^<>]*>([^<]*)</summary>", re.IGNORECASE)
 _BARE_BOX: Final = re.compile(r"\s*(?=\[[ xX\u2713\u2714]\]\s+\S)")
 _DEFINITION: Final = re.compile(r"\s{0,3}\[[^\]]+\]:\s*\S+.*")
 _COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -79,6 +83,7 @@ def without_struck(text: str) -> str:
 def plain_lines(text: str) -> list[str]:
     """Lines in Unicode's composed form, without invisible characters and comments; `<br>` and the like end a line."""
     text = _COMMENT.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFC", text)))
+    text = _SUMMARY.sub(r"\n# \1\n", _INLINE_BULLET.sub(r"\n\1 ", text))
     text = _PRE.sub(r"\n```\n\1\n```\n", text)
     text = re.sub(r"<br\s*/?>|</(?:p|div|li|h[1-6]|tr)>", "\n", text, flags=re.IGNORECASE)
     lines = re.sub(r"<li(?:\s[^<>]*)?>", "\n- ", text, flags=re.IGNORECASE).splitlines()
@@ -251,8 +256,8 @@ def _cells(row: str) -> list[str]:
 
 def _item(line: str) -> str | None:
     """What a line of a list says; None: it is no such line."""
-    found = _BULLET.match(line) or _NUMBER.match(line) or _BARE_BOX.match(line)
-    if found is None or (found.re is _NUMBER and ordinal_goes_on(line[found.end() :])):
+    found = next(filter(None, (mark.match(line) for mark in (_BULLET, _NUMBER, _TIGHT, _BARE_BOX))), None)
+    if found is None or (found.re in (_NUMBER, _TIGHT) and ordinal_goes_on(line[found.end() :])):
         return None
     return _CHECK_BOX.sub("", line[found.end() :], count=1)
 

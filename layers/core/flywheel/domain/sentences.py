@@ -51,8 +51,20 @@ def sentences(text: str) -> list[str]:
             found.append(text[start : mark.end()])
             start = mark.end()
     found.append(text[start:])
-    plain = (without_number(sentence.strip()) for sentence in found)
+    plain = (without_number(sentence.strip()) for sentence in _with_asides(found))
     return [sentence for sentence in plain if any(char.isalnum() for char in sentence)]
+
+
+def _with_asides(found: list[str]) -> list[str]:
+    """What stands in brackets after a sentence and is none itself belongs to it."""
+    kept: list[str] = []
+    for sentence in found:
+        plain = sentence.strip()
+        if kept and plain.startswith("(") and plain.endswith(")") and not ends_a_sentence(plain[:-1]):
+            kept[-1] += sentence
+        else:
+            kept.append(sentence)
+    return kept
 
 
 def without_number(sentence: str) -> str:
