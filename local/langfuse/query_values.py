@@ -21,10 +21,9 @@ def whole_number(default: int | None, low: int | None = None, high: int | None =
     def check(value: Any, path: Path, issues: list[Issue]) -> int | None:
         if value is MISSING or value == "":
             return default
-        parsed = _as_number(value)
+        parsed = as_number(value)
         if not math.isfinite(parsed):
-            received: Issue = {"expected": "number", "code": "invalid_type", "received": "NaN", "path": list(path)}
-            issues.append(received | {"message": "Invalid input: expected number, received NaN"})
+            issues.append(_no_number(parsed, path))
             return default
         if not parsed.is_integer():
             issue: Issue = {"expected": "int", "format": "safeint", "code": "invalid_type", "path": list(path)}
@@ -38,7 +37,20 @@ def whole_number(default: int | None, low: int | None = None, high: int | None =
     return check
 
 
-def _as_number(value: Any) -> float:
+def decimal(value: Any, path: Path, issues: list[Issue]) -> float:
+    parsed = as_number(value)
+    if not math.isfinite(parsed):
+        issues.append(_no_number(parsed, path))
+    return parsed
+
+
+def _no_number(parsed: float, path: Path) -> Issue:
+    received, named = ("NaN", "NaN") if math.isnan(parsed) else ("Infinity", "number")
+    issue: Issue = {"expected": "number", "code": "invalid_type", "received": received, "path": list(path)}
+    return issue | {"message": f"Invalid input: expected number, received {named}"}
+
+
+def as_number(value: Any) -> float:
     """What JavaScript's Number makes of a parameter, as far as people write them."""
     if not isinstance(value, str) or "_" in value:
         return math.nan

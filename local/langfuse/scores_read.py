@@ -10,15 +10,17 @@ from local.langfuse.call import Call
 from local.langfuse.clock import iso
 from local.langfuse.paging import cursor_of, encode_cursor, versioned
 from local.langfuse.problems import invalid_data
-from local.langfuse.query_values import comma_list, date, filled, groups, whole_number
+from local.langfuse.query_values import as_number, comma_list, date, decimal, filled, groups, whole_number
 from local.langfuse.routing import Routes
 from local.langfuse.store import Where
-from local.langfuse.validation import Check, Issue, Path, custom, number, optional, string
+from local.langfuse.validation import Check, Issue, Path, custom, optional, string
 from local.langfuse.wire import from_json, json_reply, plain_number
 
 _NEWEST_FIRST = "timestamp_us DESC, id DESC"
 _DATA_TYPES = ("NUMERIC", "BOOLEAN", "CATEGORICAL", "TEXT", "CORRECTION")
 _SOURCES = ("API", "EVAL", "ANNOTATION")
+# Known of old, and refused: scores do not have them.
+_OF_TRACES = ("userId", "traceTags")
 _COLUMNS = {
     "id": "id",
     "name": "name",
@@ -52,15 +54,6 @@ def _choices(field: str, allowed: tuple[str, ...]) -> Check:
     return check
 
 
-def _decimal(value: Any, path: Path, issues: list[Issue]) -> float:
-    try:
-        parsed = float(value)
-    except (TypeError, ValueError):
-        parsed = math.nan
-    number(parsed, path, issues)
-    return parsed
-
-
 def _timestamp(value: Any, path: Path, issues: list[Issue]) -> int | None:
     """Microseconds: a time as people write it, or a number of ours, which also has what is below a millisecond."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
@@ -75,11 +68,12 @@ _QUERY: dict[str, Check] = {
     "limit": whole_number(50, 1, 100),
     "cursor": optional(cursor_of(versioned({"lastTimestamp": _timestamp, "lastId": string()}))),
     "fields": groups(("core", "details", "subject", "annotation"), ("core",)),
-    "value": optional(string()),
-    "valueMin": filled(_decimal),
-    "valueMax": filled(_decimal),
+    "value": optional(comma_list),
+    "valueMin": filled(decimal),
+    "valueMax": filled(decimal),
     "fromTimestamp": filled(date),
     "toTimestamp": filled(date),
+    **dict.fromkeys(_OF_TRACES, filled(string())),
 }
 
 
@@ -112,22 +106,39 @@ def readable(call: Call) -> Where:
 
 
 def _check_combination(query: dict[str, Any]) -> None:
-    issues = []
-    if sum(query[key] is not None for key in ("traceId", "sessionId", "experimentId")) > 1:
-        issues.append(custom("At most one of traceId, sessionId, experimentId may be specified"))
-    if query["observationId"] is not None and query["traceId"] is None:
-        issues.append(custom("observationId filter requires traceId — observation IDs are scoped to a trace"))
+    """What fits together, in the server's order; a list without entries counts as not sent here."""
+    said = [
+        f"{name} filter requires a trace JOIN and is not supported in v3 — use v2 or omit this filter"
+        for name in _OF_TRACES
+        if query[name]
+    ]
     types = query["dataType"] or []
-    if query["value"] is not None:
-        if len(types) != 1:
-            issues.append(custom("value filter requires a single dataType from: NUMERIC, BOOLEAN, CATEGORICAL"))
-        elif types[0] in ("TEXT", "CORRECTION"):
-            said = f'value filter requires dataType to be NUMERIC, BOOLEAN, or CATEGORICAL (got "{types[0]}")'
-            issues.append(custom(said))
+    if query["value"]:
+        said += _value_refusals(query["value"], types)
     if (query["valueMin"] is not None or query["valueMax"] is not None) and types != ["NUMERIC"]:
-        issues.append(custom("valueMin and valueMax require dataType=NUMERIC as a single value"))
-    if issues:
-        raise invalid_data(issues)
+        said.append("valueMin and valueMax require dataType=NUMERIC as a single value")
+    if query["observationId"] and not query["traceId"]:
+        said.append("observationId filter requires traceId — observation IDs are scoped to a trace")
+    if sum(bool(query[key]) for key in ("traceId", "sessionId", "experimentId")) > 1:
+        said.append("At most one of traceId, sessionId, experimentId may be specified")
+    if said:
+        raise invalid_data([custom(message) for message in said])
+
+
+def _value_refusals(values: list[str], types: list[str]) -> list[str]:
+    if len(types) != 1:
+        return ["value filter requires a single dataType from: NUMERIC, BOOLEAN, CATEGORICAL"]
+    (kind,) = types
+    match kind:
+        case "CATEGORICAL":
+            return []
+        case "NUMERIC":
+            rule, bad = "be a finite number", [one for one in values if not math.isfinite(as_number(one))]
+        case "BOOLEAN":
+            rule, bad = 'be "true" or "false"', [one for one in values if one not in ("true", "false")]
+        case _:
+            return [f'value filter requires dataType to be NUMERIC, BOOLEAN, or CATEGORICAL (got "{kind}")']
+    return [f'value filter with dataType={kind} requires each value to {rule} (got "{one}")' for one in bad]
 
 
 def _add_values(where: Where, query: dict[str, Any]) -> None:
@@ -135,22 +146,16 @@ def _add_values(where: Where, query: dict[str, Any]) -> None:
         where.add("number >= ?", query["valueMin"])
     if query["valueMax"] is not None:
         where.add("number <= ?", query["valueMax"])
-    if query["value"] is None:
+    texts = query["value"]
+    if not texts:
         return
-    issues: list[Issue] = []
-    texts = comma_list(query["value"], ("value",), issues)
     match query["dataType"]:
         case ["CATEGORICAL"]:
             where.among("text", texts)
         case ["BOOLEAN"]:
-            if any(text not in ("true", "false") for text in texts):
-                raise invalid_data([custom('value must be "true" or "false" for dataType=BOOLEAN', ("value",))])
             where.among("number", [float(text == "true") for text in texts])
         case _:
-            wanted = [_decimal(text, ("value",), issues) for text in texts]
-            if issues:
-                raise invalid_data([custom("value must be a finite number for dataType=NUMERIC", ("value",))])
-            where.among("number", wanted)
+            where.among("number", [as_number(text) for text in texts])
 
 
 def shown(call: Call, row: sqlite3.Row, wanted: frozenset[str]) -> dict[str, Any]:

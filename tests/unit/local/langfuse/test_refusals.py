@@ -331,3 +331,49 @@ def test_a_missing_key_is_said_in_the_form_of_the_route() -> None:
         "integrations/blob-storage": {"message": said, "error": "UnauthorizedError"},
     }.items():
         assert LangfuseClient().ask("GET", path, auth="") == (401, body)
+
+
+NO_JOIN = "filter requires a trace JOIN and is not supported in v3 \u2014 use v2 or omit this filter"
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("userId=u&traceTags=t", [f"userId {NO_JOIN}", f"traceTags {NO_JOIN}"]),
+        (
+            "dataType=numeric&value=1,x,Infinity",
+            [
+                f'value filter with dataType=NUMERIC requires each value to be a finite number (got "{one}")'
+                for one in ("x", "Infinity")
+            ],
+        ),
+        (
+            "dataType=BOOLEAN&value=true,1",
+            ['value filter with dataType=BOOLEAN requires each value to be "true" or "false" (got "1")'],
+        ),
+        (
+            "dataType=TEXT&value=x&valueMin=1&observationId=o&sessionId=s&experimentId=e",
+            [
+                'value filter requires dataType to be NUMERIC, BOOLEAN, or CATEGORICAL (got "TEXT")',
+                "valueMin and valueMax require dataType=NUMERIC as a single value",
+                "observationId filter requires traceId \u2014 observation IDs are scoped to a trace",
+                "At most one of traceId, sessionId, experimentId may be specified",
+            ],
+        ),
+    ],
+)
+def test_filters_of_scores_that_do_not_fit_together_are_all_named_in_order(query: str, said: list[str]) -> None:
+    found = LangfuseClient().issues("GET", f"v3/scores?{query}")
+    assert found == [{"code": "custom", "path": [], "message": message} for message in said]
+
+
+@pytest.mark.parametrize(("value", "received"), [("a", "NaN"), ("Infinity", "Infinity")])
+def test_a_bound_of_scores_that_is_no_number_is_named(value: str, received: str) -> None:
+    (issue,) = LangfuseClient().issues("GET", f"v3/scores?dataType=NUMERIC&valueMin={value}")
+    assert (issue["received"], issue["path"]) == (received, ["valueMin"])
+
+
+def test_filters_of_scores_without_a_value_fit_with_anything() -> None:
+    assert (
+        LangfuseClient().made("GET", "v3/scores?userId=&traceTags=&value=&valueMax=&traceId=&sessionId=s")["data"] == []
+    )
