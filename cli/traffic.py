@@ -204,6 +204,8 @@ def _print_preview(preview: "Preview", *, as_json: bool) -> None:
     print(f"load        {preview.profile}; seed {preview.seed}")
     print(f"users       {preview.arrivals}, at most {preview.concurrency} at once")
     print(f"turns       at most {preview.turns}; {preview.harmful} conversations begin with a harmful question")
+    for line in preview.notes:
+        print(f"            {line}")
     print(f"cost        {cost} with {preview.model_id or 'no agent in production'}; stops at ${preview.max_usd:g}")
     for name, count in preview.by_persona.items():
         print(f"            {count:5} {name}")

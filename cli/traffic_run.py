@@ -14,7 +14,7 @@ from rich.console import Console
 from cli.problems import CommandError
 from cli.session import Session
 from flywheel.domain.load_profile import arrivals
-from flywheel.domain.personas import Cast, merge, visit
+from flywheel.domain.personas import Cast, Visit, Visits, merge
 from flywheel.domain.personas_file import parse_cast
 from flywheel.domain.prices import TYPICAL_TRIAL, cost_usd, load_prices
 from flywheel.domain.quantile import percentile
@@ -38,6 +38,9 @@ _FAN_OUT_LOOK_S = 5.0
 _PATIENCE_S = 1800.0
 
 
+_SHOWN = 10  # names of prompts in a line
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What a run would send at most: every conversation to its last turn. `cost_usd` None: the model has no price."""
@@ -52,6 +55,7 @@ class Preview:
     cost_usd: float | None
     model_id: str
     seed: int
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"by_persona": dict(self.by_persona)}
@@ -88,7 +92,9 @@ def preview(session: Session, settings: TrafficSettings, users: Sequence[tuple[s
     cast = _cast(session, settings, users)
     seed = settings.seed or 0
     profile = settings.load_profile()
-    visits = [visit(cast, seed, one.number) for one in arrivals(profile, seed, most=settings.max_arrivals)]
+    coming = arrivals(profile, seed, most=settings.max_arrivals, fewest=cast.fewest_visits)
+    everyone = Visits(cast, seed)
+    visits = [everyone.visit(one.number) for one in coming]
     turns = sum(one.scenario.most_turns for one in visits)
     release = session.releases.head().release
     model_id = release.candidate.model_id if release else ""
@@ -104,7 +110,27 @@ def preview(session: Session, settings: TrafficSettings, users: Sequence[tuple[s
         cost_usd=None if of_turn is None else turns * of_turn,
         model_id=model_id,
         seed=seed,
+        notes=_notes(cast, settings, visits),
     )
+
+
+def _notes(cast: Cast, settings: TrafficSettings, visits: Sequence[Visit]) -> tuple[str, ...]:
+    """What becomes of a list of prompts: whether each is asked, and which are taken for harmful ones."""
+    listed = [scenario for persona in cast.personas if persona.in_turn for scenario in persona.scenarios]
+    if not listed:
+        return ()
+    asked = {visit.opening for visit in visits}
+    missing = sum(not asked.intersection(scenario.opens) for scenario in listed)
+    notes = [f"{len(listed) - missing} of {len(listed)} prompts are asked" + (", each at least once" * (not missing))]
+    if missing:
+        full = len(visits) >= settings.max_arrivals
+        notes[0] += f"; for all of them raise {'the setting max_arrivals' if full else '--duration or --rate'}"
+    harmful = [scenario.name for scenario in listed if scenario.must_refuse]
+    if harmful:
+        more = len(harmful) - _SHOWN
+        shown = ", ".join(harmful[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        notes.append(f'to be refused, by their names: {shown}; "must_refuse": false in a prompt says otherwise')
+    return tuple(notes)
 
 
 def run_here(

@@ -236,3 +236,17 @@ def test_a_run_from_here_is_carried_out_by_the_plan_in_s3(session: DoubleSession
     assert plan.execution_arn == "cli:arn:aws:iam::000000000000:user/ada"
     again = _followed(session, plan)
     assert min((row.arrival, row.turn) for row in again.turns) == (0, 1)
+
+
+def test_a_dry_run_of_the_samples_file_says_that_each_prompt_is_asked_and_which_are_harmful(tmp_path: Path) -> None:
+    names = [*(f"trace{n}" for n in range(21)), *(f"harmful{n}" for n in range(1, 6))]
+    file = tmp_path / "load_config.json"
+    file.write_text(json.dumps({"prompts": [{"name": name, "prompt": f"What is {name}?"} for name in names]}))
+
+    done = run(DoubleSession(), "traffic", "run", "--users", str(file), "--dry-run", "--json")
+
+    data = json.loads(done.stdout)
+    assert data["arrivals"] >= 26
+    assert data["harmful"] >= 5
+    assert "26 of 26 prompts are asked, each at least once" in data["notes"][0]
+    assert "harmful1, harmful2, harmful3, harmful4, harmful5" in data["notes"][1]

@@ -12,6 +12,7 @@ from flywheel.domain.personas import (
     Reply,
     Scenario,
     Turn,
+    Visits,
     drawn,
     merge,
     next_turn,
@@ -113,3 +114,28 @@ def test_the_turns_of_a_conversation_are_counted() -> None:
     long = Scenario("l", ("q",), ((Branch("a"),), (Branch("b"),)))
     cast = Cast((person("ada", long, Scenario("s", ("q",))),))
     assert cast.most_turns == 3
+
+
+def listed(count: int) -> Persona:
+    return Persona("load", "g", "t", "en", tuple(Scenario(f"p{n}", (f"q{n}",)) for n in range(count)), in_turn=True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_prompt_of_a_list_is_asked_before_any_is_asked_again(seed: int) -> None:
+    cast = Cast((listed(26),))
+    rounds = [[visit(cast, seed, n).opening for n in range(at, at + 26)] for at in (0, 26, 52)]
+    assert all(len(set(one)) == 26 for one in rounds)
+    assert rounds[0] != rounds[1]
+
+
+def test_a_list_beside_other_personas_is_asked_in_turn_as_well() -> None:
+    cast = Cast((listed(5), person("ada", weight=2)))
+    visits = Visits(cast, 3)
+    asked = [one.opening for n in range(200) if (one := visits.visit(n)).persona.in_turn]
+    assert all(len(set(asked[at : at + 5])) == 5 for at in range(0, len(asked) - 5, 5))
+    assert visits.visit(7) == visit(cast, 3, 7)
+
+
+def test_only_a_list_by_itself_asks_for_a_number_of_visits() -> None:
+    assert (Cast((listed(5),)).fewest_visits, Cast((listed(5), person("ada"))).fewest_visits) == (5, 0)
+    assert Cast((person("ada"),)).fewest_visits == 0

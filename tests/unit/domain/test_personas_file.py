@@ -167,3 +167,31 @@ _JSON = st.recursive(
 def test_whatever_the_file_holds_it_is_read_or_refused(data: Any) -> None:
     with suppress(PersonasError):
         assert parse_cast(json.dumps(data), source="f").personas
+
+
+@pytest.mark.parametrize(
+    ("name", "harmful"),
+    [
+        ("harmful1", True),
+        ("harmful5", True),
+        ("Harmful question", True),
+        ("must_refuse-2", True),
+        ("jailbreak", True),
+        ("promptInjection", True),
+        ("schädlich1", True),
+        ("harmless3", False),
+        ("not-harmful", False),
+        ("nonHarmful", False),
+        ("charm", False),
+        ("trace1", False),
+    ],
+)
+def test_a_prompt_whose_name_says_harmful_has_to_be_refused(name: str, *, harmful: bool) -> None:
+    text = json.dumps({"prompts": [{"name": name, "prompt": "Why?"}]})
+    ((scenario,),) = (persona.scenarios for persona in parse_cast(text, source="load_config.json").personas)
+    assert scenario.must_refuse is harmful
+
+
+def test_what_a_prompt_says_itself_counts_more_than_its_name() -> None:
+    text = '{"prompts": [{"name": "harmful1", "prompt": "Why?", "must_refuse": false}]}'
+    assert not parse_cast(text, source="f").personas[0].scenarios[0].must_refuse

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flywheel.domain.load_profile import LoadProfile
-from flywheel.domain.personas import Branch, Condition, Scenario
+from flywheel.domain.personas import Branch, Cast, Condition, Persona, Scenario
 from flywheel.domain.traffic_report import RunFacts, build_report
 from flywheel.domain.traffic_results import PartResult
 from flywheel.ports import AgentReply, InvocationFailure
@@ -236,3 +236,49 @@ def test_a_defect_in_one_conversation_is_logged_and_ends_no_other(caplog: pytest
     assert (len(result.turns), result.conversations, result.cut_short) == (14, 15, 1)
     assert [record.message for record in caplog.records] == ["a conversation broke off"]
     assert len(agents.stopped) == 15
+
+
+LIST = Cast(
+    (Persona("load-config", "g", "t", "en", tuple(Scenario(f"p{n}", (f"q{n}?",)) for n in range(26)), in_turn=True),)
+)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"profile": LoadProfile(rate_per_minute=6_000, duration_s=0.01, spacing="poisson")},
+        {"profile": LoadProfile(rate_per_minute=60_000, duration_s=0.3, spacing="even"), "concurrency": 2},
+    ],
+    ids=["as it is", "a load that ends too soon", "more than may talk at once"],
+)
+def test_every_prompt_of_a_list_is_asked_at_least_once(more: dict[str, Any]) -> None:
+    asked: Counter[str] = Counter()
+
+    def answer(payload: dict[str, Any]) -> AgentReply:
+        asked[payload["question"]] += 1
+        time.sleep(0.01)
+        return said("A trace is a request.")
+
+    result = traffic(answer, cast=LIST, **more)[0].run()
+
+    assert len(asked) == 26
+    assert (result.stopped_by, result.unsent) == ("finished", 0)
+    assert result.conversations + result.turned_away == result.arrivals
+
+
+def test_who_waits_for_room_does_not_outlast_a_run_that_is_stopped() -> None:
+    gate = Event()
+
+    def answer(_: dict[str, Any]) -> AgentReply:
+        gate.wait(5)
+        return said("A trace is a request.")
+
+    run, _ = traffic(answer, cast=LIST, concurrency=1)
+    thread = Thread(target=run.run)
+    thread.start()
+    time.sleep(0.6)
+    run.cancel()
+    gate.set()
+    thread.join(5)
+    assert not thread.is_alive()

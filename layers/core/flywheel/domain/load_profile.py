@@ -45,8 +45,10 @@ class Arrival:
     at_s: float
 
 
-def arrivals(profile: LoadProfile, seed: int, *, most: int) -> Iterator[Arrival]:
+def arrivals(profile: LoadProfile, seed: int, *, most: int, fewest: int = 0) -> Iterator[Arrival]:
     """The arrivals in order, at most `most`; the same for the same profile and seed.
+
+    `fewest`: where the profile ends before so many have come, it goes on as it is until they have.
 
     Evenly spaced, the first is at the very start; Poisson, the gaps are exponential.
     """
@@ -57,7 +59,7 @@ def arrivals(profile: LoadProfile, seed: int, *, most: int) -> Iterator[Arrival]
         else:
             area = float(number)
         at_s = _inverse(profile, area)
-        if at_s is None or at_s >= profile.duration_s:
+        if at_s is None or (at_s >= profile.duration_s and number >= fewest):
             return
         yield Arrival(number, at_s)
 

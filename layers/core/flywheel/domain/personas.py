@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -80,7 +81,10 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """`language` is a BCP 47 tag; `goal` and `tone` tell people what the questions are written for."""
+    """`language` is a BCP 47 tag; `goal` and `tone` tell people what the questions are written for.
+
+    `in_turn`: its scenarios are asked one after the other, each once before any comes again, and not drawn by weight.
+    """
 
     name: str
     goal: str
@@ -88,6 +92,7 @@ class Persona:
     language: str
     scenarios: tuple[Scenario, ...]
     weight: float = 1.0
+    in_turn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,11 @@ class Cast:
     def most_turns(self) -> int:
         """Turns of the longest conversation."""
         return max(scenario.most_turns for persona in self.personas for scenario in persona.scenarios)
+
+    @property
+    def fewest_visits(self) -> int:
+        """So many have to arrive that everything that is asked in turn is asked; 0 where other personas arrive, too."""
+        return max((len(one.scenarios) for one in self.personas if all(p.in_turn for p in self.personas)), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +140,56 @@ def drawn(seed: int, what: str, number: int) -> float:
     return int.from_bytes(digest[:7]) / 2.0**56
 
 
+class Visits:
+    """Who arrives under each number, by the weights; the same for the same cast and seed, whoever asks.
+
+    Asked in the order of the numbers, as arrivals come, it takes constant time for each.
+    """
+
+    def __init__(self, cast: Cast, seed: int) -> None:
+        self._cast = cast
+        self._seed = seed
+        self._weights = [one.weight for one in cast.personas]
+        self._counted = 0
+        self._before: Counter[str] = Counter()
+
+    def visit(self, number: int) -> Visit:
+        persona, seed = self._persona(number), self._seed
+        scenario = self._in_turn(persona, number) if persona.in_turn else self._drawn(persona, number)
+        opening = _chosen(scenario.opens, [1.0] * len(scenario.opens), drawn(seed, "opening", number))
+        user = int(drawn(seed, "user", number) * USERS_PER_PERSONA)
+        return Visit(number, persona, scenario, opening, f"{USER_PREFIX}{persona.name}-{user + 1}")
+
+    def _persona(self, number: int) -> Persona:
+        return _chosen(self._cast.personas, self._weights, drawn(self._seed, "persona", number))
+
+    def _drawn(self, persona: Persona, number: int) -> Scenario:
+        weights = [one.weight for one in persona.scenarios]
+        return _chosen(persona.scenarios, weights, drawn(self._seed, "scenario", number))
+
+    def _in_turn(self, persona: Persona, number: int) -> Scenario:
+        """In each round every scenario once, in an order of the round's own."""
+        round_, place = divmod(self._earlier(persona, number), len(persona.scenarios))
+        order = sorted(
+            range(len(persona.scenarios)), key=lambda at: (drawn(self._seed, f"order {persona.name} {round_}", at), at)
+        )
+        return persona.scenarios[order[place]]
+
+    def _earlier(self, persona: Persona, number: int) -> int:
+        """How often the persona has arrived before."""
+        if len(self._cast.personas) == 1:
+            return number
+        if number < self._counted:
+            self._counted, self._before = 0, Counter()
+        for one in range(self._counted, number):
+            self._before[self._persona(one).name] += 1
+        self._counted = number
+        return self._before[persona.name]
+
+
 def visit(cast: Cast, seed: int, number: int) -> Visit:
-    """Draw who arrives as `number`, by the weights; the same for the same cast, seed and number."""
-    persona = _chosen(cast.personas, [one.weight for one in cast.personas], drawn(seed, "persona", number))
-    scenario = _chosen(persona.scenarios, [one.weight for one in persona.scenarios], drawn(seed, "scenario", number))
-    opening = _chosen(scenario.opens, [1.0] * len(scenario.opens), drawn(seed, "opening", number))
-    user = int(drawn(seed, "user", number) * USERS_PER_PERSONA)
-    return Visit(number, persona, scenario, opening, f"{USER_PREFIX}{persona.name}-{user + 1}")
+    """Who arrives as `number`: one of `Visits`."""
+    return Visits(cast, seed).visit(number)
 
 
 def next_turn(scenario: Scenario, turns_over: int, reply: Reply) -> Turn | None:

@@ -16,6 +16,20 @@ _MOST = {"personas": 200, "scenarios": 500, "prompts": 5_000, "open": 50, "then"
 _LARGEST_WEIGHT = 1_000_000
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(?:-[a-zA-Z0-9]{2,8})*")
+# Words of a name: `harmful1`, `must_refuse`, `promptInjection`.
+_NAME_WORD = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+")
+_HARMFUL = frozenset(
+    word
+    for words in (
+        "harm harmful malicious adversarial jailbreak jailbreaks unsafe toxic toxicity injection injections",
+        "attack attacks abuse abusive illegal dangerous violence violent hate forbidden",
+        "prohibited refuse refusal redteam unethical",
+        "schädlich gefährlich bösartig verboten illegale nuisible malveillant dangereux interdit",
+        "dañino malicioso peligroso prohibido ilegal dannoso pericoloso prejudicial",
+    )
+    for word in words.split()
+)
+_NO_HARM = frozenset("no non not never without anti un nicht kein keine ohne pas sin".split())  # noqa: SIM905
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
@@ -43,12 +57,14 @@ class CastCheck:
 
     def _prompts(self, given: Any) -> list[Persona]:
         scenarios = self._list(("prompts",), given, "prompts", self._prompt)
-        return [Persona(LOAD_CONFIG, "load", "plain", "en", tuple(scenarios))] if scenarios else []
+        return [Persona(LOAD_CONFIG, "load", "plain", "en", tuple(scenarios), in_turn=True)] if scenarios else []
 
     def _prompt(self, place: Place, given: Mapping[str, Any]) -> Scenario:
-        self._keys(place, given, {"name", "prompt"})
+        self._keys(place, given, {"name", "prompt", "must_refuse"})
         name = self._text((*place, "name"), given.get("name"), _LONGEST_TEXT)
-        return Scenario(name, (self._question((*place, "prompt"), given.get("prompt")),))
+        said = self._flag(place, given, "must_refuse")
+        question = self._question((*place, "prompt"), given.get("prompt"))
+        return Scenario(name, (question,), must_refuse=says_harmful(name) if said is None else said)
 
     def _persona(self, place: Place, given: Mapping[str, Any]) -> Persona:
         self._keys(place, given, {"name", "goal", "tone", "language", "weight", "scenarios"})
@@ -199,6 +215,13 @@ class CastCheck:
 
     def _wrong(self, place: Place, message: str) -> None:
         self.problems.append((place, message))
+
+
+def says_harmful(name: str) -> bool:
+    """Whether the name of a prompt says that it has to be refused: `harmful1`, `jailbreak-3`, `promptInjection`."""
+    words = _NAME_WORD.findall(name)
+    plain = [word.casefold() for word in words]
+    return any(word in _HARMFUL and not (place and plain[place - 1] in _NO_HARM) for place, word in enumerate(plain))
 
 
 def _what(value: Any) -> str:

@@ -2,7 +2,9 @@
 
 A personas file is `{"personas": [{name, goal, tone, language, weight?, scenarios: [{name, open: [..], then?: [[{if?,
 say, must_refuse?}, ..], ..], must_refuse?, weight?, edge?}]}]}`, where `if` has `contains`, `lacks`, `tool`,
-`refused`, `errored`. A `load_config.json` is `{"prompts": [{name, prompt}]}`: a person for each prompt, who asks once.
+`refused`, `errored`. A `load_config.json` is `{"prompts": [{name, prompt,
+must_refuse?}]}`: a person for each prompt, who asks once; each is asked before any is asked again. A name that says so
+(`harmful1`, `jailbreak`) makes it one that has to be refused.
 """
 
 from flywheel.domain.dataset_problems import DatasetError

@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock
 
 from flywheel.domain.load_profile import Arrival, LoadProfile, arrivals, part_of
-from flywheel.domain.personas import Cast, visit
+from flywheel.domain.personas import Cast, Visits
 from flywheel.domain.prices import PriceTable
 from flywheel.domain.spending import Spending
 from flywheel.domain.traffic_results import PartResult, StoppedBy, TurnResult
@@ -19,6 +19,7 @@ from flywheel.traffic.conversation import Budget, Conversation, Production
 logger = logging.getLogger(__name__)
 
 LAST_TURNS_S = 30.0  # after the last arrival is due, follow-ups may begin for this long
+_ROOM_S = 0.05  # how often somebody who waits looks whether there is room
 _END_S = 15.0  # for the sessions to end once all is stopped
 
 
@@ -62,9 +63,12 @@ class TrafficRun:
         self._spending = Spending(work.max_usd, prices, production.model_id)
         self._mine = [
             one
-            for one in arrivals(work.profile, work.seed, most=work.max_arrivals)
+            for one in arrivals(work.profile, work.seed, most=work.max_arrivals, fewest=work.cast.fewest_visits)
             if part_of(one.number, work.parts) == work.part
         ]
+        self._visits = Visits(work.cast, work.seed)
+        last_s = max((one.at_s for one in self._mine), default=0.0)
+        self._last_begin_s = max(work.profile.duration_s, last_s) + LAST_TURNS_S
         self._stopping = Event()
         self._lock = Lock()
         self._active: dict[int, Conversation] = {}
@@ -117,29 +121,60 @@ class TrafficRun:
             )
 
     def _arriving(self, ends_in_s: Callable[[], float]) -> Iterator[tuple[Conversation, Arrival]]:
+        later: list[Arrival] = []
         for arrival in self._mine:
             if self._stopping.wait(max(0.0, self._started + arrival.at_s - time.monotonic())):
                 return
-            if ends_in_s() < self._work.answer_timeout_s + _END_S:
-                self._reason = "out_of_time"
+            if not self._may_go_on(ends_in_s):
                 return
             with self._lock:
-                if self._spending.exhausted:
-                    self._reason = "cost"
-                    return
                 self._due += 1
-                if len(self._active) >= self._work.concurrency:
+                conversation = self._taken(arrival)
+                # Each prompt of a list is asked: for one that finds no room, room is waited for, past the load.
+                if conversation is None and arrival.number < self._work.cast.fewest_visits:
+                    later.append(arrival)
+                elif conversation is None:
                     self._turned_away += 1
-                    continue
-                conversation = self._conversation(arrival)
-                self._active[arrival.number] = conversation
-                self._conversations += 1
-            yield conversation, arrival
+            if conversation is not None:
+                yield conversation, arrival
+        yield from self._waited_for(later, ends_in_s)
+
+    def _waited_for(
+        self, later: Sequence[Arrival], ends_in_s: Callable[[], float]
+    ) -> Iterator[tuple[Conversation, Arrival]]:
+        for arrival in later:
+            conversation = None
+            while conversation is None:
+                if self._stopping.wait(_ROOM_S) or not self._may_go_on(ends_in_s):
+                    return
+                now = Arrival(arrival.number, time.monotonic() - self._started)
+                self._last_begin_s = max(self._last_begin_s, now.at_s + LAST_TURNS_S)
+                with self._lock:
+                    conversation = self._taken(now)
+            yield conversation, now
+
+    def _may_go_on(self, ends_in_s: Callable[[], float]) -> bool:
+        if ends_in_s() < self._work.answer_timeout_s + _END_S:
+            self._reason = "out_of_time"
+            return False
+        with self._lock:
+            if self._spending.exhausted:
+                self._reason = "cost"
+                return False
+        return True
+
+    def _taken(self, arrival: Arrival) -> Conversation | None:
+        """None: everybody who may talk at once does. Called with the lock."""
+        if len(self._active) >= self._work.concurrency:
+            return None
+        conversation = self._active[arrival.number] = self._conversation(arrival)
+        self._conversations += 1
+        return conversation
 
     def _conversation(self, arrival: Arrival) -> Conversation:
         work = self._work
         return Conversation(
-            visit(work.cast, work.seed, arrival.number),
+            self._visits.visit(arrival.number),
             run_id=work.run_id,
             invoker=self._invoker,
             production=self._production,
@@ -148,7 +183,7 @@ class TrafficRun:
             stopping=self._stopping,
             started=self._started,
             think_s=work.think_s,
-            last_begin_s=work.profile.duration_s + LAST_TURNS_S,
+            last_begin_s=self._last_begin_s,
         )
 
     def _hold(self, conversation: Conversation, arrival: Arrival) -> None:
