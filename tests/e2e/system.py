@@ -231,6 +231,11 @@ class System:
         """Inject a fault: `langfuse`, `model` or `agentcore`."""
         httpx.post(f"{self._control_url(where)}/_faults", json=rule, timeout=5).raise_for_status()
 
+    def faults(self, where: str) -> list[dict[str, Any]]:
+        """The faults that are on, with how often each was injected."""
+        found: list[dict[str, Any]] = httpx.get(f"{self._control_url(where)}/_faults", timeout=5).json()["faults"]
+        return found
+
     def clear_faults(self) -> None:
         for where in {"model", "agentcore", "langfuse"} & self.info.processes.keys():
             httpx.delete(f"{self._control_url(where)}/_faults", timeout=5).raise_for_status()

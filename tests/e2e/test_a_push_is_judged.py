@@ -97,3 +97,12 @@ def test_the_experiment_and_its_scores_are_in_langfuse(system: System, good: Tol
     asked = [record for record in system.records(row.gate_id) if record.key.arm == "candidate"]
     assert {item.trace_id for item in items} == {record.trace_id for record in asked}
     assert len(items) == len(asked)
+
+
+def test_sessions_that_agentcore_does_not_start_at_once_are_waited_for(system: System, good: Told) -> None:
+    system.fault("agentcore", {"kind": "session_starts", "per_s": 2, "burst": 2, "runtime_prefix": "fw_"})
+    row = system.gated(replace(good, mark="few sessions a second"))
+
+    assert (row.verdict, row.promoted) == ("PASS", True), row.reasons
+    assert {record.outcome for record in system.records(row.gate_id)} == {"answered"}
+    assert system.faults("agentcore")[0]["injected"] > 0
