@@ -1,4 +1,7 @@
-"""Small agents for tests of the gate itself: they answer at once, well or badly, as they were told."""
+"""Small agents for tests of the gate itself: they answer at once, well or badly, as they were told.
+
+Each answer leaves the spans that Strands would send, a tool's among them (`told_spans`).
+"""
 
 import json
 from collections.abc import Mapping
@@ -14,6 +17,8 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 _PROGRAM = '''
 """An agent that says what it was told to say."""
 import asyncio, json, os, sys, time, zlib
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import told_spans
 import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -22,7 +27,7 @@ from starlette.routing import Route
 TOLD = json.loads({told!r})
 
 async def invoke(request):
-    started = time.monotonic()
+    started, started_ns = time.monotonic(), time.time_ns()
     body = await request.json()
     question, overrides = body["question"], body.get("overrides") or {{}}
     if overrides and os.environ.get("ALLOW_OVERRIDES") != "true":
@@ -37,8 +42,10 @@ async def invoke(request):
     if TOLD["log"]:
         with open(TOLD["log"], "a") as log:
             log.write(carrier.split("-")[1] + "\\n")
+    answer = answers.get(question, "I do not know.")
+    told_spans.send(request.headers, body, answer, started_ns)
     return JSONResponse({{
-        "answer": answers.get(question, "I do not know."), "stop_reason": "end_turn",
+        "answer": answer, "stop_reason": "end_turn",
         "trajectory": [{{"tool": "searchLangfuseDocs", "input": {{"query": question}}, "error": False}}],
         "usage": {{"input_tokens": 10, "output_tokens": 5, "model_calls": 1}}, "tool_errors": [],
         "latency_ms": round((time.monotonic() - started) * 1000), "model_id": model,
@@ -84,6 +91,7 @@ def write_program(told: Told, folder: Path) -> None:
         "log": told.log,
     }
     (folder / "__main__.py").write_text(_PROGRAM.format(told=json.dumps(plain)))
+    (folder / "told_spans.py").write_text((Path(__file__).parent / "told_spans.py").read_text())
     (folder / "MARK").write_text(told.mark)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from flywheel.adapters.langfuse_experiments import LangfuseExperimentReader
 from tests.e2e.agents import REVISION, Told
-from tests.e2e.system import ANSWERS, System
+from tests.e2e.system import ANSWERS, System, wait_for
 
 
 def test_a_good_image_is_tested_and_promoted_by_its_digest(system: System, good: Told) -> None:
@@ -91,7 +91,7 @@ def test_the_experiment_and_its_scores_are_in_langfuse(system: System, good: Tol
     row = system.gated(replace(good, mark="experiment"))
     since = datetime.now(UTC) - timedelta(hours=1)
     reader = LangfuseExperimentReader(system.langfuse)
-    (candidate,) = reader.find(f"{row.gate_id} candidate", since)
+    (candidate,) = reader.find(f"candidate {row.gate_id}", since)
     items = reader.items(candidate.experiment_id, since)
 
     asked = [record for record in system.records(row.gate_id) if record.key.arm == "candidate"]
@@ -106,3 +106,14 @@ def test_sessions_that_agentcore_does_not_start_at_once_are_waited_for(system: S
     assert (row.verdict, row.promoted) == ("PASS", True), row.reasons
     assert {record.outcome for record in system.records(row.gate_id)} == {"answered"}
     assert system.faults("agentcore")[0]["injected"] > 0
+
+
+def test_the_tools_that_a_trial_called_are_seen_in_langfuse_by_their_own_names(system: System, good: Told) -> None:
+    row = system.gated(replace(good, mark="tools"))
+    record = next(record for record in system.records(row.gate_id) if record.trajectory)
+
+    def tools() -> list[str]:
+        query: list[tuple[str, str | int]] = [("traceId", record.trace_id), ("type", "TOOL"), ("fields", "core,basic")]
+        return [str(seen["name"]) for seen in system.langfuse.get("v2/observations", query)["data"]]
+
+    assert wait_for("the agent's tool spans", tools, 30.0) == [call.tool for call in record.trajectory]

@@ -157,10 +157,12 @@ def test_an_experiment_finds_the_best_and_stops_the_worse_whoever_asks_twice(
 
     reader = LangfuseExperimentReader(system.langfuse)
     for name, configuration in by_model.items():
-        (found,) = reader.find(f"{experiment} {configuration}", since)
+        # What the search varies comes first in the name, and the ids behind it.
+        called = f"{'model none' if name == 'none' else name}, {configuration} {experiment}"
+        (found,) = reader.find(called, since)
         items = reader.items(found.experiment_id, since)
         assert {item.trace_id for item in items} == {r.trace_id for r in experiments.records(experiment, configuration)}
-        assert experiments.metadata(f"{experiment} {configuration}", since)["hyperparameter_model"] == name
+        assert experiments.metadata(called, since)["hyperparameter_model"] == name
 
 
 def test_an_image_that_never_gets_ready_is_left_out_and_the_others_go_on(

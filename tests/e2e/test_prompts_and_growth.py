@@ -146,7 +146,7 @@ def test_the_button_beside_a_dataset_evaluates_production_without_promoting_and_
     assert (row.promoted, system.production_digest()) == (False, in_production)
     assert system.document(row.gate_id, "plan.json")["promote"] is False
     reader = LangfuseExperimentReader(system.langfuse)
-    (experiment,) = wait_for("the experiment", lambda: reader.find(f"{row.gate_id} candidate", since))
+    (experiment,) = wait_for("the experiment", lambda: reader.find(f"candidate {row.gate_id}", since))
     assert experiment.dataset_id == system.datasets.dataset_id(DATASET)
     asked = {record.key.item_id for record in system.records(row.gate_id)}
     assert asked <= wanted
