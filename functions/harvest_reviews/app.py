@@ -32,8 +32,8 @@ from flywheel.redaction import PatternRedactor
 from flywheel.similarity import WordLikeness
 
 logger, metrics = Logger(), Metrics()
-# So much is left when the walk stops: a minute for the judge about the review that is looked at, one for the announcement
-# and the evidence.
+# So much is left when the walk stops: a minute for the judge about the review that is looked at, and one for the
+# announcement and the evidence.
 _RESERVE_MS = 120_000
 
 

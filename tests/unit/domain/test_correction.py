@@ -159,6 +159,7 @@ MARKDOWN: list[tuple[str, Any]] = [
     ("1) Open it. 2) Click it. 3. Leave.", ["Open it.", "Click it.", "Leave."]),
     ("Thirty days. (Hobby plan)", ["Thirty days. (Hobby plan)"]),
     ("<details><summary>More</summary>Thirty days.</details>", ["Thirty days."]),
+    ("- # One\n- - Two\n- > Three\n1. - [ ] Four", ["One", "Two", "Three", "Four"]),
     ("The answer is:\n\nThirty days.", ["Thirty days."]),
     ("1. Install it:\n   ```bash\n   pip install langfuse\n   ```\n2. Call `flush()`.",
      ["Install it: pip install langfuse", "Call flush()."]),

@@ -17,7 +17,7 @@ from typing import Final
 from flywheel.domain.courtesies import is_courtesy
 from flywheel.domain.exchange import read_answer
 from flywheel.domain.markdown_text import Block, blocks, plain_lines, whole_fence, without_marks, without_struck
-from flywheel.domain.sentences import ends_a_sentence, sentences
+from flywheel.domain.sentences import ends_a_sentence, ordinal_goes_on, sentences
 
 MOST_FACTS: Final = 20
 LONGEST_FACT: Final = 500
@@ -33,6 +33,8 @@ _PIECE_OF_JSON: Final = re.compile(
     re.MULTILINE,
 )
 _INLINE_NUMBER: Final = re.compile(r"[.!?]\s+\(?[2-9][.)]\s+\S")
+# Of a heading or a list inside an item.
+_MARKS_BEFORE: Final = re.compile(r"(?:(?:#{1,6}|[>|*\u2022-]|\d{1,2}[.)]|\[[ xX]?\])\s+)+")
 _INSTEAD: Final = "write only the right answer, as text"
 _SHELL: Final = re.compile(r"\s*(?:\$|>|%)\s+")
 
@@ -106,8 +108,8 @@ def facts_in(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         leads = last.endswith(_LEADS)
         lead = last if leads and following == "code" else ""
         found += said if leads else [*said, last]
-    facts = dict.fromkeys(fact for fact in found if _is_statement(fact))
-    return _each_once(facts), tuple(left_out)
+    plain = (_without_marks_before(fact) for fact in found)
+    return _each_once(fact for fact in plain if _is_statement(fact)), tuple(left_out)
 
 
 def facts_of_lines(text: str) -> tuple[str, ...]:
@@ -135,6 +137,11 @@ def _sentences(block: Block) -> list[str]:
     if block.kind in ("item", "row") and len(block.text) <= LONGEST_FACT and not _INLINE_NUMBER.search(block.text):
         return [block.text]
     return sentences(block.text)
+
+
+def _without_marks_before(fact: str) -> str:
+    marks = _MARKS_BEFORE.match(fact)
+    return fact[marks.end() :] if marks and not ordinal_goes_on(fact[marks.end() :]) else fact
 
 
 def _is_statement(fact: str) -> bool:
