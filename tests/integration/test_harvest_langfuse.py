@@ -1,6 +1,7 @@
 """The harvest against stand-ins of both forms of Langfuse: what the scripted reviewer said, read by the adapters."""
 
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -269,3 +270,29 @@ def test_a_queue_or_trace_that_is_not_there_is_no_error_where_it_may_be_gone(api
     assert reviews.finished("no-such-queue", ["t"], since=datetime.now(UTC)) == frozenset()
     with pytest.raises(NotFoundError):
         reviews.remark("0" * 32, "text")
+
+
+def test_what_flywheel_asked_itself_is_never_harvested_as_production(harvest: Harvest, http: httpx.Client) -> None:
+    trace, own = send_trace(http), uuid.uuid4().hex
+    at = time.time_ns()
+    attributes = {
+        "langfuse.observation.input": '{"question": "q"}',
+        "session.id": "smoke-g-20261201t101500-0123abcd-ab",
+    }
+    span = {
+        "traceId": own,
+        "spanId": "1" * 16,
+        "name": "answer_question",
+        "startTimeUnixNano": str(at),
+        "endTimeUnixNano": str(at + 1),
+        "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()],
+    }
+    export = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    http.post("/api/public/otel/v1/traces", json=export).raise_for_status()
+    reviews = LangfuseLiveReviews(harvest.api)
+    end = time.monotonic() + 10
+    while len(found := reviews.traces([trace, own], around=[datetime.now(UTC)])) < 2 and time.monotonic() < end:
+        time.sleep(0.1)
+
+    assert found[trace].unreadable == ""
+    assert "no production traffic" in found[own].unreadable

@@ -8,6 +8,7 @@ from itertools import batched
 from typing import Any, Final
 
 from flywheel.adapters.langfuse import LangfuseApi, Query, json_bytes, segment
+from flywheel.adapters.langfuse_traces import head_of
 from flywheel.domain.exchange import read_question
 from flywheel.domain.golden_check import unfit
 from flywheel.domain.live_form import CORRECTION, SaidComment, SaidScore
@@ -24,6 +25,7 @@ _LONGEST_REMARK = 5_000
 _SKEW = timedelta(minutes=5)
 _AROUND = timedelta(hours=1)
 _TOOL_SPAN = "execute_tool "
+_OWN: Final = "flywheel asked it itself (a gate, an experiment or a smoke test), so that it is no production traffic"
 
 
 class LangfuseLiveReviews:
@@ -91,7 +93,8 @@ class LangfuseLiveReviews:
                 ("fromStartTime", _iso(min(around) - _AROUND)),
                 ("toStartTime", _iso(max(around) + _AROUND)),
             ]
-            roots = self._observations(traces, [*window, ("isRootObservation", "true"), ("fields", "basic,io")])
+            root_fields = ("fields", "core,basic,io,trace_context")
+            roots = self._observations(traces, [*window, ("isRootObservation", "true"), root_fields])
             tools = self._observations(traces, [*window, ("type", "TOOL"), ("fields", "basic")])
             called: dict[str, list[tuple[str, str, str]]] = {}
             for tool in tools:
@@ -109,7 +112,7 @@ class LangfuseLiveReviews:
                     asked.rest,
                     root.get("output"),
                     turns=asked.turns,
-                    unreadable=unfit(asked),
+                    unreadable=_OWN if head_of(root).own else unfit(asked),
                     root_id=str(root["id"]),
                 )
         return found

@@ -38,7 +38,7 @@ class LangfuseTraces:
             ("fields", "core,basic,trace_context"),
         ]
         for rows in self._windowed(window, query):
-            yield [_head(row) for row in rows]
+            yield [head_of(row) for row in rows]
 
     def failing(self, window: Window) -> frozenset[str]:
         query: list[tuple[str, str | int]] = [("level", "ERROR"), ("fields", "core,basic")]
@@ -105,7 +105,7 @@ class LangfuseTraces:
                 ("limit", limit),
             ]
             for row in self._api.get(_PATH, query, deadline_s=self._patience_s)["data"]:
-                head = _head(row)
+                head = head_of(row)
                 found.setdefault(head.trace_id, head)
         return list(found.values())
 
@@ -161,7 +161,8 @@ def _all(ask: Callable[[str | None], dict[str, Any]]) -> Iterator[dict[str, Any]
         yield from page
 
 
-def _head(row: dict[str, Any]) -> TraceHead:
+def head_of(row: dict[str, Any]) -> TraceHead:
+    """The head of a trace, out of its root observation with the fields core, basic and trace_context."""
     latency = row.get("latency")
     return TraceHead(
         trace_id=str(row["traceId"]),
