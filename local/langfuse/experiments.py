@@ -266,9 +266,9 @@ _RUN_ITEM: dict[str, Check] = {
 
 def _post_run_item(call: Call) -> Response:
     """Answers as if it had been written; nothing is: in events_only mode experiments exist only in spans."""
-    body = call.body(_RUN_ITEM)
+    body = call.body(_RUN_ITEM, strict=True)
     if not body["traceId"] and not body["observationId"]:
-        raise invalid_data([custom("observationId or traceId must be provided", ("traceId",))])
+        raise invalid_data([custom("observationId or traceId must be provided", ("observationId", "traceId"))])
     item = dataset_items.current(call.store, body["datasetItemId"])
     if item is None:
         raise not_found("Dataset item not found")

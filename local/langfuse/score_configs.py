@@ -22,9 +22,12 @@ from local.langfuse.validation import (
     custom,
     fields,
     invalid_union,
+    kind,
     no_discriminator,
     nullish,
     number,
+    optional,
+    parse,
     pattern,
     string,
     wrong_type,
@@ -34,15 +37,7 @@ from local.langfuse.wire import from_json, json_reply, plain_number, to_json
 DATA_TYPES = ("NUMERIC", "CATEGORICAL", "BOOLEAN", "TEXT")
 _RANGE = "Maximum value must be greater than Minimum value"
 _BOOLEAN = [{"label": "True", "value": 1}, {"label": "False", "value": 0}]
-# The body is any JSON first, and a list of categories only after that.
-_NO_CATEGORIES = invalid_union(
-    [
-        [wrong_type("array", MISSING, ())],
-        [wrong_type("record", MISSING, ())],
-        [invalid_union([[wrong_type(kind, MISSING, ())] for kind in ("string", "number", "boolean")])],
-    ],
-    ("categories",),
-)
+_WRONG_CATEGORIES = "Category must be an array of objects with label value pairs, where labels and values are unique."
 _length = string(1, 35)
 _letters = pattern(r"[\w .()-]+", "/^[\\p{L}\\p{N}_ .()-]+$/u", "Name contains invalid characters")
 
@@ -62,41 +57,54 @@ def _name(value: Any, path: Path, issues: list[Issue]) -> Any:
     return _letters(_length(value, path, issues), path, issues)
 
 
-def _data_type(value: Any, path: Path, issues: list[Issue]) -> Any:
-    if value not in DATA_TYPES:
-        issues.append(no_discriminator("dataType", path))
-    return value
+def _undefined(value: Any, path: Path, issues: list[Issue]) -> None:
+    if value is not MISSING:
+        issues.append(wrong_type("undefined", value, path))
 
 
-_CATEGORIES = array(fields({"label": string(1), "value": number}))
-_BODY: dict[str, Check] = {
-    "dataType": _data_type,
-    "name": _name,
-    "description": nullish(string()),
-    "minValue": nullish(number),
-    "maxValue": nullish(number),
-    "categories": nullish(_CATEGORIES),
+_category_list = array(fields({"label": string(1), "value": number}))
+
+
+def _categories(value: Any, path: Path, issues: list[Issue]) -> Any:
+    """Any JSON first, and a list of categories only after that."""
+    if value is MISSING or value is None:
+        scalars = [[wrong_type(kind, value, ())] for kind in ("string", "number", "boolean")]
+        forms = [[wrong_type(kind, value, ())] for kind in ("array", "record")]
+        issues.append(invalid_union([*forms, [invalid_union(scalars)]], path))
+        return None
+    wrong: list[Issue] = []
+    checked = _category_list(value, path, wrong)
+    said = _WRONG_CATEGORIES if wrong else _duplicate(checked)
+    if said is not None:
+        issues.append(custom(said, path))
+    return checked
+
+
+_BASE: dict[str, Check] = {"name": _name, "description": nullish(string())}
+# In the order in which the server looks at them.
+_FORMS: dict[str, dict[str, Check]] = {
+    "NUMERIC": _BASE | {"maxValue": nullish(number), "minValue": nullish(number), "categories": nullish(_undefined)},
+    "CATEGORICAL": _BASE
+    | {"maxValue": nullish(_undefined), "minValue": nullish(_undefined), "categories": _categories},
+    "BOOLEAN": _BASE | {"categories": _undefined},
+    "TEXT": _BASE | {"categories": _undefined, "maxValue": nullish(_undefined), "minValue": nullish(_undefined)},
 }
 
 
+def _body(value: Any, path: Path, issues: list[Issue]) -> Any:
+    data_type = value.get("dataType") if isinstance(value, dict) else None
+    if isinstance(value, dict) and data_type not in DATA_TYPES:
+        issues.append(no_discriminator("dataType", ("dataType",)))
+        return value
+    checked: dict[str, Any] = fields(_FORMS[data_type or "NUMERIC"])(value, path, issues)
+    return {"minValue": None, "maxValue": None} | checked | {"dataType": data_type}
+
+
 def _create(call: Call) -> Response:
-    body = call.body(_BODY)
-    data_type, categories = body["dataType"], body["categories"]
-    issues: list[Issue] = []
-    if data_type == "CATEGORICAL":
-        if categories is None:
-            issues.append(_NO_CATEGORIES)
-        issues += _duplicates(categories or [])
-    elif categories is not None:
-        issues.append(wrong_type("undefined", categories, ("categories",)))
-    if data_type != "NUMERIC":
-        issues += [
-            wrong_type("undefined", body[key], (key,)) for key in ("minValue", "maxValue") if body[key] is not None
-        ]
-    elif _upside_down(body["minValue"], body["maxValue"]):
-        issues.append(custom(_RANGE))
-    if issues:
-        raise invalid_data(issues)
+    body = parse(_body, call.json())
+    data_type = body["dataType"]
+    if _upside_down(body["minValue"], body["maxValue"]):
+        raise invalid_data([custom(_RANGE)])
     now = call.now_us()
     config_id = new_id()
     call.store.insert(
@@ -107,7 +115,7 @@ def _create(call: Call) -> Response:
             "data_type": data_type,
             "min_value": _stored(body["minValue"]),
             "max_value": _stored(body["maxValue"]),
-            "categories": to_json(_BOOLEAN if data_type == "BOOLEAN" else categories),
+            "categories": to_json(_BOOLEAN if data_type == "BOOLEAN" else body["categories"]),
             "description": body["description"],
             "is_archived": 0,
             "created_us": now,
@@ -125,19 +133,15 @@ def _upside_down(minimum: float | None, maximum: float | None) -> bool:
     return minimum is not None and maximum is not None and minimum >= maximum
 
 
-def _duplicates(categories: list[dict[str, Any]]) -> list[Issue]:
-    issues = []
-    for field in ("label", "value"):
-        seen = set()
-        for category in categories:
-            value = category[field]
-            if value in seen:
-                issues.append(
-                    custom(f"Duplicate category {field}: {value}, category {field}s must be unique", ("categories",))
-                )
-                break
-            seen.add(value)
-    return issues
+def _duplicate(categories: list[dict[str, Any]]) -> str | None:
+    """What is said of the first category that is there twice."""
+    seen: dict[str, set[Any]] = {"label": set(), "value": set()}
+    for category in categories:
+        for field, known in seen.items():
+            if category[field] in known:
+                return f"Duplicate category {field}: {category[field]}, category {field}s must be unique"
+            known.add(category[field])
+    return None
 
 
 def _shown(call: Call, row: sqlite3.Row) -> dict[str, Any]:
@@ -178,13 +182,30 @@ def _list(call: Call) -> Response:
 
 
 _CHANGES: dict[str, Check] = {
-    "isArchived": nullish(boolean),
-    "name": nullish(_name),
-    "description": nullish(string()),
-    "minValue": nullish(number),
-    "maxValue": nullish(number),
-    "categories": nullish(_CATEGORIES),
+    "isArchived": optional(boolean),
+    "name": optional(_name),
+    "description": optional(string()),
+    "minValue": optional(number),
+    "maxValue": optional(number),
+    "categories": optional(_categories),
 }
+
+
+def _misfits(row: sqlite3.Row, changes: dict[str, Any]) -> list[str]:
+    """Why the changed config would be none of its type, in the server's words."""
+    if row["data_type"] == "BOOLEAN":
+        categories = changes.get("categories", _BOOLEAN)
+        said = [] if len(categories) == len(_BOOLEAN) else ["Boolean data type must have exactly 2 categories."]
+        fits = all(one == known for one, known in zip(categories, _BOOLEAN, strict=False))
+        return said if fits else [*said, "Invalid input"]
+    takes = {"NUMERIC": ("maxValue", "minValue"), "CATEGORICAL": ("categories",)}.get(row["data_type"], ())
+    said = [
+        f"Invalid input: expected undefined, received {kind(changes[key])}"
+        for key in ("maxValue", "minValue", "categories")
+        if key in changes and key not in takes
+    ]
+    upside_down = _upside_down(changes.get("minValue", row["min_value"]), changes.get("maxValue", row["max_value"]))
+    return said or ([_RANGE] if row["data_type"] == "NUMERIC" and upside_down else [])
 
 
 def _patch(call: Call) -> Response:
@@ -194,15 +215,9 @@ def _patch(call: Call) -> Response:
         message = "Request body cannot be empty. At least one field must be provided for update."
         raise invalid_data([custom(message)])
     row = _existing(call, call.params["configId"])
-    if row["data_type"] != "NUMERIC" and ("minValue" in changes or "maxValue" in changes):
-        raise invalid_request("minValue and maxValue are only allowed for NUMERIC score configs")
-    if row["data_type"] != "CATEGORICAL" and "categories" in changes:
-        raise invalid_request("categories are only allowed for CATEGORICAL score configs")
-    if _upside_down(changes.get("minValue", row["min_value"]), changes.get("maxValue", row["max_value"])):
-        raise invalid_request(_RANGE)
-    duplicates = _duplicates(changes.get("categories", []))
-    if duplicates:
-        raise invalid_request(duplicates[0]["message"])
+    said = _misfits(row, changes)
+    if said:
+        raise invalid_request(", ".join(said))
     columns = {"isArchived": "is_archived", "minValue": "min_value", "maxValue": "max_value"}
     stored = {columns.get(key, key): value for key, value in changes.items()}
     for bound in ("min_value", "max_value"):

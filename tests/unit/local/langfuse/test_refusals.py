@@ -377,3 +377,69 @@ def test_filters_of_scores_without_a_value_fit_with_anything() -> None:
     assert (
         LangfuseClient().made("GET", "v3/scores?userId=&traceTags=&value=&valueMax=&traceId=&sessionId=s")["data"] == []
     )
+
+
+CATEGORIES = "Category must be an array of objects with label value pairs, where labels and values are unique."
+ONE = [{"label": "a", "value": 1}]
+TWICE = [{"label": "a", "value": 1}, {"label": "b", "value": 2}, {"label": "a", "value": 2}]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"dataType": "CATEGORICAL", "categories": "x"}, [(["categories"], CATEGORIES)]),
+        ({"dataType": "CATEGORICAL", "categories": [{"label": "", "value": 1}]}, [(["categories"], CATEGORIES)]),
+        ({"dataType": "CATEGORICAL", "categories": None}, [(["categories"], "Invalid input")]),
+        (
+            {"dataType": "CATEGORICAL", "categories": TWICE},
+            [(["categories"], "Duplicate category label: a, category labels must be unique")],
+        ),
+        (
+            {"dataType": "CATEGORICAL", "categories": ONE, "minValue": 1, "maxValue": 2},
+            [([key], "Invalid input: expected undefined, received number") for key in ("maxValue", "minValue")],
+        ),
+        (
+            {"dataType": "TEXT", "categories": None},
+            [(["categories"], "Invalid input: expected undefined, received null")],
+        ),
+        ({"name": 1, "dataType": "X"}, [(["dataType"], "Invalid input")]),
+    ],
+)
+def test_a_score_config_that_is_none_of_its_type(body: Json, said: list[tuple[list[str], str]]) -> None:
+    issues = LangfuseClient().issues("POST", "score-configs", {"name": "n"} | body)
+    assert [(issue["path"], issue["message"]) for issue in issues] == said
+
+
+def test_bounds_of_a_boolean_config_are_dropped_without_a_word() -> None:
+    made = LangfuseClient().made("POST", "score-configs", {"name": "n", "dataType": "BOOLEAN", "minValue": 3})
+    assert (made["minValue"], len(made["categories"])) == (None, 2)
+
+
+@pytest.mark.parametrize(
+    ("data_type", "change", "said"),
+    [
+        ("NUMERIC", {"categories": ONE}, "Invalid input: expected undefined, received array"),
+        ("NUMERIC", {"minValue": 2, "maxValue": 1}, "Maximum value must be greater than Minimum value"),
+        ("TEXT", {"minValue": 2, "maxValue": 1}, ", ".join(["Invalid input: expected undefined, received number"] * 2)),
+        ("BOOLEAN", {"categories": ONE}, "Boolean data type must have exactly 2 categories., Invalid input"),
+    ],
+)
+def test_a_change_that_does_not_fit_a_score_configs_type(data_type: str, change: Json, said: str) -> None:
+    client = LangfuseClient()
+    config = client.made("POST", "score-configs", {"name": "n", "dataType": data_type})["id"]
+    refused = (400, {"message": said, "error": "InvalidRequestError"})
+    assert client.ask("PATCH", f"score-configs/{config}", change) == refused
+    (issue,) = client.issues("PATCH", f"score-configs/{config}", {"description": None})
+    assert issue["message"] == "Invalid input: expected string, received null"
+
+
+def test_a_run_item_names_its_trace_or_observation_and_nothing_unknown() -> None:
+    client = LangfuseClient()
+    body = {"runName": "r", "datasetItemId": "i"}
+    (issue,) = client.issues("POST", "dataset-run-items", body)
+    assert (issue["path"], issue["message"]) == (
+        ["observationId", "traceId"],
+        "observationId or traceId must be provided",
+    )
+    (issue,) = client.issues("POST", "dataset-run-items", body | {"traceId": "t", "more": 1})
+    assert issue["message"] == 'Unrecognized key: "more"'
