@@ -1,5 +1,6 @@
 """The local stack's Langfuse set up in one call: what it makes, where the stand-in's automations point."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from cli.problems import CommandError
 from cli.setup_local import local_address, point_automations, set_up
 from flywheel.deliveries import SENDERS
 from local.stack_info import Aws, Langfuse, StackInfo
-from tests.fakes.langfuse_server import LangfuseServer, refusal
+from tests.fakes.langfuse_server import SETTINGS, LangfuseServer, refusal
 from tests.unit.cli.double_session import DoubleSession
 
 AWS = Aws("http://127.0.0.1:4566", "us-east-1", "000000000000", "test", "test")
@@ -98,6 +99,14 @@ def test_a_langfuse_that_takes_no_keys_or_does_not_answer_is_told_before_anythin
 ) -> None:
     server.before = lambda _method, path: refusal(status, text) if path == "score-configs" else None
     with pytest.raises(CommandError, match=expected):
+        set_up(session, INFO, lambda _: None)
+    assert server.writes() == []
+
+
+def test_a_langfuse_that_is_too_old_is_told_before_anything_is_made(session: DoubleSession) -> None:
+    server = LangfuseServer(replace(SETTINGS, server_version="4.15.9"))
+    session.__dict__["langfuse_api"] = server.api()
+    with pytest.raises(CommandError, match=r"4\.15\.9 is too old; update it to 4\.16\.0 or newer"):
         set_up(session, INFO, lambda _: None)
     assert server.writes() == []
 
