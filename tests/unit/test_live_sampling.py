@@ -535,3 +535,17 @@ def test_a_queue_that_does_not_answer_is_asked_again_and_nothing_is_queued_twice
 
     assert len(here.queued()) == 5
     here.assert_each_once()
+
+
+def test_a_trace_that_is_called_out_and_cannot_be_read_waits_for_nobody() -> None:
+    here = world(traces=3)
+    first, odd = (one.trace_id for one, _ in here.traces.traces[:2])
+    here.traces.said[odd] = TraceTexts("", "", "it is empty")
+
+    outcome = here.sampler().call_out(
+        "d-1", [first, odd, "f" * 32], [], deadline=here.clock.now() + timedelta(minutes=5)
+    )
+
+    assert here.queued() == [first, "f" * 32]
+    assert outcome.draw is not None
+    assert outcome.draw.unreadable == {"it is empty": 1}

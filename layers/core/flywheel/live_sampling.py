@@ -4,6 +4,7 @@ A window is read, drawn, written down, carried out and closed, in this order. Wh
 one goes on there: an open window is read again, a draw that is written down is carried out as it is.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -121,12 +122,15 @@ class LiveSampler:
         """A person sent these traces, or those of these sessions: each waits for review, whatever the budget says.
 
         A trace that Langfuse does not know is queued all the same: it may be too young to be read. One that flywheel
-        caused itself is not: it is no traffic, whoever sends it.
+        caused itself is not: it is no traffic, whoever sends it. Nor is one in which no question can be read: nothing
+        could come of its review.
         """
         now = self._clock.now()
         run = run_id("c", None, self._environment, delivery)
         named = self._drawing.source.named(trace_ids, session_ids)
         own = {head.trace_id for head in named if head.own}
+        texts = self._drawing.source.texts(named) if named else {}
+        why = {trace: found.unreadable for trace, found in texts.items() if found.unreadable and trace not in own}
         heads = {head.trace_id: head.at for head in named}
         drawn = tuple(
             DrawnTrace(
@@ -139,9 +143,21 @@ class LiveSampler:
                 queue_name=self._settings.queue_name(self._drawing.default_queue, "", ("callout",)),
             )
             for trace in dict.fromkeys([*trace_ids, *heads])
-            if trace not in own
+            if trace not in own and trace not in why
         )
-        draw = Draw(run, "callout", now, now, self._day(), len(drawn), len(drawn), 0, len(drawn), drawn)
+        draw = Draw(
+            run_id=run,
+            source="callout",
+            since=now,
+            until=now,
+            day=self._day(),
+            seen=len(drawn),
+            eligible=len(drawn),
+            synthetic=0,
+            budget=len(drawn),
+            drawn=drawn,
+            unreadable=Counter(why.values()),
+        )
         return Outcome("drawn", draw, self._asking.ask(draw, end=deadline, budget_used=self.budget().used))
 
     def _alone(self, holder: str, deadline: datetime, work: Callable[[Progress], Outcome]) -> Outcome:
