@@ -315,3 +315,43 @@ def wait_until(look: Any, deadline_s: float = 10.0) -> Any:
         assert time.monotonic() < end, "it did not become readable"
         time.sleep(0.1)
     return found
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"input": {"question": "x"}, "expectedOutput": {"answer": "y"}},
+        {"input": {"prompt": "x"}, "expectedOutput": {"response_facts": ["y"]}},
+        {"input": "x", "expectedOutput": {"response_facts": ["y"]}},
+        {"input": {"question": "x"}, "expectedOutput": {"must_refuse": True, "response_facts": ["y"]}},
+    ],
+)
+def test_the_server_refuses_an_item_made_by_hand_that_could_not_be_asked_or_scored(
+    api: LangfuseApi, content: dict[str, object]
+) -> None:
+    name = f"by-hand-{uuid.uuid4().hex[:8]}"
+    LangfuseDatasetStore(api).ensure(name)
+
+    with pytest.raises(InvalidRequestError, match="validation"):
+        api.post("dataset-items", {"datasetName": name, **content})
+
+
+def test_items_made_by_hand_where_no_schema_is_set_stop_nothing_but_what_judges_by_them(api: LangfuseApi) -> None:
+    name = f"by-hand-{uuid.uuid4().hex[:8]}"
+    store = LangfuseDatasetStore(api)
+    store.ensure(name, with_schemas=False)
+    for number in range(2):
+        odd = {"id": f"{name}-{number}", "input": {"question": "x"}, "expectedOutput": {"answer": "y"}}
+        api.post("dataset-items", {"datasetName": name, **odd})
+    api.post(
+        "dataset-items", {"datasetName": name, "input": [{"role": "user", "content": "Why?"}], "expectedOutput": "So."}
+    )
+
+    found = store.look(name)
+
+    assert [item.question for item in found.items] == ["Why?"]
+    assert [one.item_id for one in found.unreadable] == [f"{name}-0", f"{name}-1"]
+    with pytest.raises(InvalidRequestError, match=f"{name}-0(.|\n)*{name}-1"):
+        store.snapshot(name)
+    store.archive(name, [one.item_id for one in found.unreadable])
+    assert len(store.snapshot(name).items) == 1
