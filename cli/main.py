@@ -26,6 +26,7 @@ class Flywheel(LazyGroup):
         "sampling": Later("cli.sampling", "app", "Live traces into the review queue: status, run."),
         "harvest": Later("cli.harvest", "app", "Reviews into the golden dataset: status, run, show."),
         "setup": Later("cli.setup", "app", "Langfuse made ready for the stack: langfuse, secret, check."),
+        "doctor": Later("cli.doctor", "doctor", "What would stop a deployment or a gate, and how to mend it."),
         "push": Later("cli.push", "push", "Pack the agent and push its image; the push starts a gate."),
         "local": Later("cli.local", "app", "The local stack that stands in for AWS: up, down, status, logs."),
         "demo": Later("cli.demo", "demo", "Start everything, push good and bad images, show what happened."),

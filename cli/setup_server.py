@@ -7,6 +7,7 @@ from flywheel.errors import FlywheelError, TransientError
 
 if TYPE_CHECKING:
     from cli.session import Session
+    from flywheel.adapters.langfuse import LangfuseApi
 
 # The first version that has all that is used: v2 observations, v3 scores, experiments.
 _OLDEST = (4, 16, 0)
@@ -14,14 +15,18 @@ _OLDEST = (4, 16, 0)
 
 def server(session: "Session") -> Row:
     """Whether Langfuse answers, is new enough, and takes the keys."""
-    api = session.langfuse_api
+    return look(session.langfuse_api, session.facts.langfuse_prefix)
+
+
+def look(api: "LangfuseApi", prefix: str) -> Row:
+    """The same of an API; `prefix`: below which name of SSM its keys are."""
     try:
         version = api.server_version()
         api.get("score-configs", [("limit", 1)])  # health asks for no keys
     except TransientError as error:
         return Row("Langfuse", api.host, "failed", str(error), "see whether it runs, and LANGFUSE_HOST in SSM")
     except FlywheelError as error:
-        return Row("Langfuse", api.host, "refused", str(error), f"set its keys below {session.facts.langfuse_prefix}")
+        return Row("Langfuse", api.host, "refused", str(error), f"set its keys below {prefix}")
     number = ".".join(map(str, version)) if version else "of unknown version"
     if version and version < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))

@@ -58,6 +58,7 @@ def apply_patches(host_url: str, cache: Path) -> None:
         models,
         patching,
         permissions,
+        simulation,
         transport,
     )
     from local.aws.host_client import HostClient  # noqa: PLC0415
@@ -74,6 +75,7 @@ def apply_patches(host_url: str, cache: Path) -> None:
     models.apply()
     agentcore_control.apply(HostClient(host_url))
     permissions.apply()
+    simulation.apply()
     transport.apply()
 
 

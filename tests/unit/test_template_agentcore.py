@@ -5,32 +5,12 @@ from typing import Any
 import pytest
 
 from cli.agentcore_checks import Check, Target, When, checks
+from cli.doctor_calls import AGENTCORE, ON_PRODUCTION
 from tests.policies import ACCOUNT, REGION, STACK, Policies, Statement, actions, decide, load
 
 SHORT_LIVED = {"flywheel:lifetime": "short-lived", "flywheel:stack": STACK, "flywheel:gate": "g-1"}
 PRODUCTION = {"flywheel:lifetime": "production", "flywheel:stack": STACK}
 CANDIDATE_ID, PRODUCTION_ID = "fw_dev_ab12_candidate-0123456789", "flywheel_agent_dev-0123456789"
-# What each function calls; the runtime is short-lived, or production.
-DELETING = ("GetAgentRuntime", "ListAgentRuntimes", "ListTagsForResource", "DeleteAgentRuntime")
-AGENTCORE = {
-    "deploy_candidate": ("CreateAgentRuntime", "GetAgentRuntime", "ListAgentRuntimes", "DeleteAgentRuntime"),
-    "promote_candidate": (
-        "CreateAgentRuntime",
-        "UpdateAgentRuntime",
-        "GetAgentRuntime",
-        "ListAgentRuntimes",
-        "CreateAgentRuntimeEndpoint",
-        "UpdateAgentRuntimeEndpoint",
-        "GetAgentRuntimeEndpoint",
-        "InvokeAgentRuntime",
-        "StopRuntimeSession",
-    ),
-    "retire_candidate": DELETING,
-    "sweep_runtimes": DELETING,
-    "evaluate_shard": ("InvokeAgentRuntime", "StopRuntimeSession"),
-    "simulate_users": ("InvokeAgentRuntime", "StopRuntimeSession"),
-}
-ON_PRODUCTION = {"promote_candidate", "simulate_users"}
 DELETERS = ("deploy_candidate", "retire_candidate", "sweep_runtimes")
 DELETIONS = ("bedrock-agentcore:DeleteAgentRuntime", "bedrock-agentcore:DeleteAgentRuntimeEndpoint")
 USUAL: frozenset[When] = frozenset({"always", "tags", "new_account"})

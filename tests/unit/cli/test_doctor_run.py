@@ -1,0 +1,154 @@
+"""Checks beside each other: one that fails or hangs hides none; and the doctor's clients can only read."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from cli import doctor, doctor_aws
+from cli.doctor_clients import READS, reading_clients
+from cli.doctor_findings import Finding
+from cli.doctor_plan import planned
+from cli.doctor_run import Check, run
+from cli.problems import CommandError
+from flywheel.errors import AccessDeniedError
+
+FINE = Finding("wheels", "fine", "ok", "")
+
+
+def test_a_check_that_fails_says_why_and_hides_none_of_the_others() -> None:
+    def broken() -> Iterator[Finding]:
+        yield FINE
+        raise RuntimeError("the\nservice  is away")
+
+    def denied() -> list[Finding]:
+        raise AccessDeniedError("iam:SimulatePrincipalPolicy")
+
+    found = run(
+        [Check("quotas", "a", broken), Check("permissions", "b", denied), Check("wheels", "c", lambda: [FINE])],
+        timeout_s=5,
+    )
+
+    assert [one.status for one in found] == ["cannot be known", "cannot be known", "ok"]
+    assert found[0].detail == "RuntimeError: the service is away"
+    assert found[1].detail == "you may not look at it: iam:SimulatePrincipalPolicy"
+
+
+def test_a_check_that_hangs_ends_with_its_time_and_the_others_are_seen() -> None:
+    never = threading.Event()
+
+    def hangs() -> list[Finding]:
+        never.wait(30)
+        return []
+
+    found = run([Check("langfuse", "slow", hangs), Check("wheels", "c", lambda: [FINE])], timeout_s=0.2)
+    never.set()
+
+    assert [(one.title, one.status) for one in found] == [("slow", "cannot be known"), ("fine", "ok")]
+    assert "--timeout" in found[0].detail
+
+
+def test_findings_come_in_the_order_of_the_checks_however_many_there_are() -> None:
+    checks = [Check("quotas", str(n), lambda n=n: [Finding("quotas", str(n), "ok", "")]) for n in range(40)]
+
+    assert [one.title for one in run(checks, timeout_s=5)] == [str(n) for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PutParameter", "DeleteRole", "CreateAgentRuntime", "UpdateFunctionCode", "InvokeModel", "Converse", "Publish",
+        "StartExecution", "SendMessage", "EnableRule", "TagResource", "Getaway", "RequestServiceQuotaIncrease",
+    ],
+)  # fmt: skip
+def test_an_operation_that_may_change_something_is_none_of_the_reading_ones(name: str) -> None:
+    assert READS.fullmatch(name) is None
+
+
+def test_the_doctors_clients_refuse_to_write_before_a_request_is_made() -> None:
+    session = boto3.Session("key", "secret", region_name="eu-central-1")
+    clients = reading_clients(session)
+
+    with pytest.raises(CommandError, match="changes nothing"):
+        clients("ssm").put_parameter(Name="/x", Value="y", Type="String")
+    with pytest.raises(CommandError, match="changes nothing"):
+        clients("bedrock-runtime").converse(modelId="m", messages=[])
+
+
+def stubbed(service: str, *replies: tuple[str, dict[str, Any]]) -> Any:
+    client = boto3.client(service, region_name="eu-central-1", aws_access_key_id="k", aws_secret_access_key="s")
+    stub = Stubber(client)
+    for operation, reply in replies:
+        stub.add_response(operation, reply)
+    stub.activate()
+    return lambda _: client
+
+
+def test_a_quota_of_ten_is_found_where_the_stack_reserves() -> None:
+    settings = {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}}
+
+    (found,) = doctor_aws.concurrency(stubbed("lambda", ("get_account_settings", settings)), 30, 4)
+
+    assert found.status == "wrong"
+    assert "the account has 10" in found.detail
+
+
+def test_what_the_stack_itself_reserves_counts_once() -> None:
+    settings = {"AccountLimit": {"ConcurrentExecutions": 130, "UnreservedConcurrentExecutions": 100}}
+    own = ("get_function_concurrency", {"ReservedConcurrentExecutions": 30})
+    client = stubbed("lambda", ("get_account_settings", settings), own)
+
+    assert [one.status for one in doctor_aws.concurrency(client, 30, 4, ["evaluate"])] == ["ok"]
+
+
+def test_quotas_of_agentcore_are_found_by_their_names() -> None:
+    def quota(name: str, value: float) -> dict[str, Any]:
+        return {"QuotaName": name, "QuotaCode": "L-1", "Value": value}
+
+    reply = {"Quotas": [quota("Total agents per account", 1000), quota("New session rate per second", 10)]}
+    client = stubbed("service-quotas", ("list_service_quotas", reply))
+
+    found = list(doctor_aws.agentcore_quotas(client, 25, local=False))
+
+    assert [one.status for one in found] == ["ok", "wrong"]
+    assert "--quota-code L-1 --desired-value 25" in found[1].mend
+
+
+def test_a_model_without_access_is_found_behind_an_inference_profile() -> None:
+    reply = {
+        "modelId": "anthropic.claude-haiku-4-5-20251001-v1:0",
+        "agreementAvailability": {"status": "NOT_AVAILABLE"},
+        "authorizationStatus": "AUTHORIZED",
+        "entitlementAvailability": "AVAILABLE",
+        "regionAvailability": "AVAILABLE",
+    }
+    client = stubbed("bedrock", ("get_foundation_model_availability", reply))
+    model = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+
+    (found,) = doctor_aws.bedrock_model(client, "agent", model, local=False)
+
+    assert (found.status, "Model access" in found.mend) == ("wrong", True)
+
+
+@pytest.mark.parametrize("value", ["", "[]", "not json", '{"model_id": 3}', '{"parameters": {}}'])
+def test_a_setting_that_names_no_model_is_wrong(value: str) -> None:
+    reply = {"Parameters": [{"Name": "/flywheel/dev/agent", "Value": value or "{}"}]}
+
+    (found,) = doctor_aws.agent_model(stubbed("ssm", ("get_parameters", reply)), "/flywheel/dev", local=False)
+
+    assert (found.status, "put-parameter" in found.mend) == ("wrong", True)
+
+
+def test_the_stacks_of_samconfig_are_known_and_others_are_not() -> None:
+    assert planned("flywheel-tst")["LangfuseParameterPrefix"] == "/langfuse-tst"
+    with pytest.raises(CommandError, match="no stack flywheel-xyz"):
+        planned("flywheel-xyz")
+
+
+def test_a_group_that_does_not_exist_is_refused_with_the_list() -> None:
+    with pytest.raises(CommandError, match="there are: quotas"):
+        doctor._groups("quotas,quota")
+    assert doctor._groups(" quotas , langfuse ") == ("quotas", "langfuse")
