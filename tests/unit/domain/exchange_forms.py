@@ -137,6 +137,7 @@ CONVERSATIONS: dict[str, Any] = {
     "ShareGPT": {"conversation": [
         {"from": "human", "value": FIRST.text}, {"from": "gpt", "value": REPLY.text}, {"from": "human", "value": ASKED},
     ]},
+    "LangGraph pairs": {"messages": [["user", FIRST.text], ["assistant", REPLY.text], ["human", ASKED]]},
     "history of messages": {"question": ASKED, "chat_history": [
         {"role": "user", "content": FIRST.text}, {"role": "assistant", "content": REPLY.text}
     ]},
@@ -217,6 +218,8 @@ ANSWERS: dict[str, Any] = {
         {"type": "human", "content": "x"}, {"type": "ai", "content": ""}, {"type": "tool", "content": "y"},
         {"type": "ai", "content": ANSWERED},
     ]},
+    "LangGraph pairs": {"messages": [["user", "x"], ["ai", ANSWERED]]},
+    "A2A": {"result": {"artifacts": [{"parts": [{"kind": "text", "text": ANSWERED}]}]}},
     "LangGraph updates": [{"agent": {"messages": [{"type": "ai", "content": "Let me see."}]}},
                           {"agent": {"messages": [{"type": "ai", "content": ANSWERED}]}}],
     "LangChain generations": {"generations": [[{"text": ANSWERED, "message": _lc("AIMessage", ANSWERED)}]]},

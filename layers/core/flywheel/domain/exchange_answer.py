@@ -31,6 +31,7 @@ _ANSWER_NAMES: Final = (
     "candidates",
     "generations",
     "replies",
+    "artifacts",
     "text",
     "content",
     "parts",
@@ -139,6 +140,11 @@ def _last_words(messages: Sequence[Any]) -> Answered:
     words = [turn.text for turn in said_by_it if turn.text]
     if words:
         return Answered(words[-1])
+    # In an output, parts that nobody is named for are the agent's.
+    held = [fields(message) for message in messages if isinstance(message, Mapping)]
+    unnamed = [one["parts"] for one in held if "parts" in one and not one.keys() & {"role", "author", "kind"}]
+    if unnamed and (text := said(unnamed[-1]).text):
+        return _text(text)
     return Answered(unreadable="none of its messages has words of the agent")
 
 

@@ -15,6 +15,7 @@ type Speaker = Literal["user", "assistant"]
 type _Role = Literal["user", "assistant", "other"]
 
 _DEEPEST: Final = 6
+_PAIR: Final = 2
 
 _ROLES: Final[dict[str, _Role]] = {
     **dict.fromkeys(("user", "human", "humanmessage", "humanmessagechunk", "customer", "visitor", "request"), "user"),
@@ -72,7 +73,9 @@ class Said:
 
 
 def is_message(value: Any) -> bool:
-    """Whether it says who speaks and holds a content."""
+    """Whether it says who speaks and holds a content; LangGraph also takes a pair such as `["user", "Hello"]`."""
+    if _is_pair(value):
+        return True
     if not isinstance(value, Mapping):
         return False
     named = _unwrapped(value)
@@ -85,7 +88,18 @@ def conversation(messages: Iterable[Any]) -> tuple[Heard, ...]:
     for message in messages:
         if isinstance(message, Mapping):
             turns += _turn(_unwrapped(message))
+        elif _is_pair(message):
+            turns += _turn({"role": message[0], "content": message[1]})
     return tuple(turns)
+
+
+def _is_pair(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == _PAIR
+        and all(isinstance(one, str) for one in value)
+        and value[0].casefold() in ("user", "human", "assistant", "ai", "system")
+    )
 
 
 def said(content: Any, depth: int = 0) -> Said:

@@ -21,6 +21,8 @@ _QUESTION_NAMES: Final = (
     "userquestion",
     "userprompt",
     "inputtext",
+    "chatinput",
+    "agentinput",
     "utterance",
     "originalquestion",
 )
