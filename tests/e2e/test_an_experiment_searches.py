@@ -108,7 +108,12 @@ class Experiments:
     def metadata(self, name: str, since: datetime) -> dict[str, str]:
         """What Langfuse shows beside the experiment of that name."""
         start = since.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        query: list[tuple[str, str | int]] = [("fromStartTime", start), ("name", name), ("fields", "core,metadata")]
+        named = [{"type": "string", "column": "name", "operator": "=", "value": name}]
+        query: list[tuple[str, str | int]] = [
+            ("fromStartTime", start),
+            ("filter", json.dumps(named)),
+            ("fields", "core,metadata"),
+        ]
         (found,) = self.system.langfuse.get("experiments", query)["data"]
         shown: dict[str, str] = found["metadata"]
         return shown

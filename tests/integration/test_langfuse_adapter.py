@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -292,6 +293,10 @@ def test_trials_are_items_of_one_experiment_linked_to_their_dataset(api: Langfus
 
     reader = LangfuseExperimentReader(api)
     (found,) = wait_until(lambda: reader.find(experiment.name, since))
+    words = replace(experiment, gate_id="x-20261201t101500-0123abcd.c08", words="nova-pro, plain, top_k 5")
+    LangfuseSpanSink(api).export(spans_of(words, golden[0], records[0], times), deadline_s=10)
+    (by_words,) = wait_until(lambda: reader.find("nova-pro, plain, top_k 5, c08 x-20261201t101500-0123abcd", since))
+    assert by_words.experiment_id == words.experiment_id
     read = wait_until(lambda: reader.items(experiment.experiment_id, since))
     assert (found.experiment_id, found.dataset_id) == (experiment.experiment_id, dataset_id)
     assert {item.item_id: item.level for item in read} == {

@@ -1,5 +1,6 @@
 """Experiments as Langfuse has them: what arrived of the spans we sent."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,12 +39,16 @@ class LangfuseExperimentReader:
         self._api = api
 
     def find(self, name: str, since: datetime) -> list[ExperimentSummary]:
-        """Experiments of that name which started at or after `since`."""
+        """Experiments of that name which started at or after `since`.
+
+        By a filter: the parameter `name` is a list that commas part, and names of ours have commas.
+        """
+        named = [{"type": "string", "column": "name", "operator": "=", "value": name}]
         return [
             ExperimentSummary(
                 str(row["id"]), str(row["name"]), str(row.get("datasetId") or ""), int(row.get("itemCount", 0))
             )
-            for row in self._rows("experiments", since, ("name", name))
+            for row in self._rows("experiments", since, ("filter", json.dumps(named)))
         ]
 
     def items(self, experiment_id: str, since: datetime) -> list[ExperimentItem]:
