@@ -131,7 +131,19 @@ def _ready(say: "Say") -> "tuple[Session, StackInfo, Pushed | None]":
     say(f"golden dataset: {_import_dataset(session)}")
     demo_loop.forget(session, say)
     first = demo_pushes.push(session, FIRST, say) if session.releases.head().release is None else None
+    _examine(session, say)
     return session, info, first
+
+
+def _examine(session: "Session", say: "Say") -> None:
+    """What the doctor finds wrong, and how much is in order; the demo goes on all the same."""
+    from cli import doctor  # noqa: PLC0415
+
+    findings, _ = doctor.examine(session)
+    for found in findings:
+        if found.status == "wrong":
+            say(f"doctor: {found.title}: {found.detail}; {found.mend}")
+    say(f"doctor: {doctor.summary(findings)} (flywheel doctor --all shows each)")
 
 
 def _langfuse(info: "StackInfo") -> dict[str, str]:

@@ -24,18 +24,30 @@ def doctor(  # noqa: PLR0917 - one option each
     only: Annotated[str, typer.Option(help=f"Only these groups, comma-separated: {', '.join(GROUPS)}.")] = "",
     show_all: Annotated[bool, typer.Option("--all", help="Show what is in order as well.")] = False,
     timeout: Annotated[float, typer.Option(min=1, max=600, help="Seconds for each check.")] = 30,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Then send one small gate of what is in production through everything.")
+    ] = False,
+    gate_timeout: Annotated[float, typer.Option(min=1, help="With --gate: seconds to follow it at most.")] = 1800,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts: all findings.")] = False,
 ) -> None:
     """Find what would stop a deployment or a gate, before and after the first deployment. It changes nothing.
+
+    Only --gate does something: it asks three golden questions and promotes nothing; the gate cleans up after itself.
 
     Each line is `ok`, `wrong` with the command or click that mends it, or `cannot be known` with the reason.
     Exit codes: 0 nothing is wrong, 1 something is, 2 the doctor could not look.
 
     Examples: `flywheel --target aws doctor --before-deploy`, `flywheel doctor --all`,
-    `flywheel doctor --only quotas,langfuse --json`
+    `flywheel doctor --only quotas,langfuse --json`, `flywheel doctor --gate`
     """
     groups = _groups(only)
     findings, when = examine(ctx.obj, before_deploy=before_deploy, groups=groups, timeout_s=timeout)
+    if gate and when == "before":
+        raise CommandError("--gate needs a deployed stack: leave --before-deploy out, and deploy first")
+    if gate:
+        from cli import doctor_gate  # noqa: PLC0415 - boto3
+
+        findings.append(doctor_gate.send(ctx.obj, timeout_s=gate_timeout, show=_progress))
     if as_json:
         print(json.dumps(as_document(ctx.obj.target.stack, when, findings), ensure_ascii=False))
     else:
@@ -75,7 +87,6 @@ def show(console: "Console", findings: Sequence[Finding], *, show_all: bool) -> 
 
     from flywheel.report.text import showable  # noqa: PLC0415
 
-    counts = {status: sum(found.status == status for found in findings) for status in _STYLES}
     shown = [found for found in findings if show_all or found.status != "ok"]
     if shown:
         table = Table("group", "what", "status", "")
@@ -89,7 +100,13 @@ def show(console: "Console", findings: Sequence[Finding], *, show_all: bool) -> 
         if found.mend:
             said = f"{found.title}: {found.mend}"
             console.print(escape(showable(said)), highlight=False, soft_wrap=True)
-    console.print(", ".join(f"{count} {status}" for status, count in counts.items()), highlight=False)
+    console.print(summary(findings), highlight=False)
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """How many are what: `52 ok, 1 wrong, 4 cannot be known`."""
+    counts = {status: sum(found.status == status for found in findings) for status in _STYLES}
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
 _STYLES = {"ok": "green", "wrong": "red", "cannot be known": "yellow"}
@@ -112,7 +129,7 @@ def _deployed(session: "Session") -> bool:
 
 
 def _progress(title: str) -> None:
-    print(f"looking at {title}", file=sys.stderr)
+    print(title, file=sys.stderr)
 
 
 def _silent(title: str) -> None:

@@ -159,27 +159,34 @@ def newest_image(clients: "Clients", images: "ImageRegistry", repository: str) -
     yield doctor_rules.image(f"{repository}:{tag}", images.look(tag))
 
 
-def wiring(clients: "Clients", parts: "Parts") -> Iterator[tuple[str, Callable[[], Iterable[Finding]]]]:
+def wiring(clients: "Clients", parts: "Parts", *, local: bool) -> Iterator[tuple[str, Callable[[], Iterable[Finding]]]]:
     yield "EventBridge rules", lambda: _rules(clients, parts)
-    yield "alarms and subscribers", lambda: _alarms(clients, parts)
+    yield "alarms and subscribers", lambda: _alarms(clients, parts, local=local)
     yield "log groups", lambda: _log_groups(clients, parts)
 
 
 def _rules(clients: "Clients", parts: "Parts") -> Iterator[Finding]:
+    events = clients("events")
     states: dict[str, str] = {}
     for physical in parts.of("AWS::Events::Rule").values():
-        bus, bar, name = physical.rpartition("|")
-        on = {"EventBusName": bus} if bar else {}
-        try:
-            states[name] = clients("events").describe_rule(Name=name, **on).get("State", "")
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-            states[name] = "DELETED"
+        bus, _, name = physical.rpartition("|")
+        # Of a rule on the stack's own bus the bus is named with it, or not.
+        states[name] = rule_state(events, name, [bus] if bus else ["default", parts.facts.event_bus])
     yield from doctor_rules.rules(states)
 
 
-def _alarms(clients: "Clients", parts: "Parts") -> Iterator[Finding]:
+def rule_state(events: Any, name: str, buses: Iterable[str]) -> str:
+    """ENABLED or DISABLED as EventBridge says, DELETED when no bus has such a rule."""
+    for bus in buses:
+        try:
+            return str(events.describe_rule(Name=name, EventBusName=bus).get("State", ""))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+    return "DELETED"
+
+
+def _alarms(clients: "Clients", parts: "Parts", *, local: bool) -> Iterator[Finding]:
     names = sorted(parts.of("AWS::CloudWatch::Alarm").values())
     found: dict[str, Mapping[str, Any]] = {}
     for page in clients("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNames=names[:100]):
@@ -193,7 +200,7 @@ def _alarms(clients: "Clients", parts: "Parts") -> Iterator[Finding]:
     subscriptions: list[str] = []
     for page in clients("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic):
         subscriptions += [one["SubscriptionArn"] for one in page["Subscriptions"]]
-    yield from doctor_rules.alarm_heard(names, silent, subscriptions)
+    yield from doctor_rules.alarm_heard(names, silent, subscriptions, local=local)
 
 
 def _log_groups(clients: "Clients", parts: "Parts") -> Iterator[Finding]:

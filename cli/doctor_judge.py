@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import urllib3
@@ -32,6 +33,9 @@ def judge(clients: "Clients", facts: "StackFacts", settings: "Settings", *, loca
         yield Finding("models", f"model of the judge: {model}", "cannot be known", f"its key {path} is not set")
         return
     status, ids = models(url, key)
+    if local and status == HTTPStatus.OK:
+        yield Finding("models", f"model of the judge: {model}", "ok", "the local model answers for every name")
+        return
     yield doctor_rules.listed_models(model, status, ids, path)
 
 

@@ -10,7 +10,7 @@ from cli import doctor_aws, doctor_judge, doctor_langfuse, doctor_wheels
 from cli.doctor_parts import read_parts
 from cli.doctor_run import Check
 from cli.problems import CommandError
-from cli.target import ROOT
+from cli.target import ROOT, stands_in
 
 if TYPE_CHECKING:
     from cli.doctor_clients import Clients
@@ -25,14 +25,14 @@ _STARTS, _SHARDS = 25, 4
 def after(session: "Session", clients: "Clients") -> Iterator[Check]:
     """Everything about a deployed stack."""
     facts, local = session.facts, session.target.kind == "local"
-    parts = read_parts(clients, facts)
+    parts, stand_in = read_parts(clients, facts), stands_in("model")
     wanted = sum(parts.number(name, 0) for name in _CONCURRENCY)
     shards, functions = parts.number("ShardsPerWave", _SHARDS), parts.of("AWS::Lambda::Function").values()
     starts = parts.number("SessionStartsPerSecond", _STARTS)
     yield from _account(clients, wanted, shards, starts, functions=tuple(functions), local=local)
-    yield Check("models", "agent", lambda: doctor_aws.agent_model(clients, facts.settings_prefix, local=local))
+    yield Check("models", "agent", lambda: doctor_aws.agent_model(clients, facts.settings_prefix, local=stand_in))
     settings = session.settings
-    yield Check("models", "judge", lambda: doctor_judge.judge(clients, facts, settings, local=local))
+    yield Check("models", "judge", lambda: doctor_judge.judge(clients, facts, settings, local=stand_in))
     for title, look in doctor_aws.roles(clients, parts):
         yield Check("permissions", title, look)
     for title, look in doctor_langfuse.looks(session):
@@ -41,7 +41,7 @@ def after(session: "Session", clients: "Clients") -> Iterator[Check]:
     yield Check("settings", "SSM parameters", lambda: doctor_aws.parameters(clients, *prefixes))
     images = session.images
     yield Check("image", "newest image", lambda: doctor_aws.newest_image(clients, images, facts.repository))
-    for title, look in doctor_aws.wiring(clients, parts):
+    for title, look in doctor_aws.wiring(clients, parts, local=local):
         yield Check("wiring", title, look)
     yield Check("wheels", "wheels of the agent", doctor_wheels.look)
 

@@ -135,7 +135,9 @@ def image(reference: str, looked: Image) -> Finding:
     return Finding("image", title, "wrong", looked.reason, mend)
 
 
-def alarm_heard(names: Sequence[str], silent: Sequence[str], subscriptions: Sequence[str] | None) -> Iterator[Finding]:
+def alarm_heard(
+    names: Sequence[str], silent: Sequence[str], subscriptions: Sequence[str] | None, *, local: bool = False
+) -> Iterator[Finding]:
     """`silent`: alarms without an enabled action. `subscriptions`: ARNs or `PendingConfirmation`; None: not a topic."""
     if silent:
         yield Finding(
@@ -153,6 +155,8 @@ def alarm_heard(names: Sequence[str], silent: Sequence[str], subscriptions: Sequ
     elif subscriptions:
         mend = 'open the mail "AWS Notification - Subscription Confirmation" and confirm it'
         yield Finding("wiring", title, "wrong", f"{len(subscriptions)} not confirmed yet: nobody hears an alarm", mend)
+    elif local:
+        yield Finding("wiring", title, "cannot be known", "none, and the local stack sends no mail")
     else:
         mend = "deploy with --parameter-overrides NotificationEmail=<address>, then confirm the mail that SNS sends"
         yield Finding("wiring", title, "wrong", "none: nobody hears an alarm", mend)

@@ -1,6 +1,8 @@
 """A wish for a gate -> `GateRequested` on the bus, and the id that the gate will have."""
 
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 from cli.problems import CommandError
 from cli.session import Session
@@ -15,6 +17,8 @@ def request_gate(
     promote: bool,
     annotate: bool = False,
     baseline: int | None = None,
+    item_ids: Sequence[str] | None = None,
+    reason: str = "cli",
     dataset: str | None = None,
 ) -> GateTrigger:
     """Check the request as the gate itself will read it, then send it.
@@ -25,13 +29,21 @@ def request_gate(
     """
     # EventBridge keeps whole seconds, and the gate's id is made of this time.
     now = session.clock.now().replace(microsecond=0)
-    detail = {"version": 1, "request_id": str(uuid.uuid4()), "image": image, "reason": "cli", "promote": promote}
+    detail: dict[str, Any] = {
+        "version": 1,
+        "request_id": str(uuid.uuid4()),
+        "image": image,
+        "reason": reason,
+        "promote": promote,
+    }
     if annotate:
         detail["annotate"] = True
     if baseline is not None:
         detail["baseline"] = baseline
     if dataset not in (None, session.facts.dataset):
         detail["dataset"] = dataset
+    if item_ids is not None:
+        detail["item_ids"] = list(item_ids)
     if prompt is not None:
         detail["prompt"] = _prompt(prompt)
     event = {"id": detail["request_id"], "time": now.isoformat(), "detail-type": "GateRequested", "detail": detail}

@@ -157,3 +157,14 @@ def test_a_group_that_does_not_exist_is_refused_with_the_list() -> None:
     with pytest.raises(CommandError, match="there are: quotas"):
         doctor._groups("quotas,quota")
     assert doctor._groups(" quotas , langfuse ") == ("quotas", "langfuse")
+
+
+@pytest.mark.parametrize(("missing", "state"), [(0, "ENABLED"), (1, "ENABLED"), (2, "DELETED")])
+def test_a_rule_is_looked_for_on_both_buses(missing: int, state: str) -> None:
+    client = boto3.client("events", region_name="eu-central-1", aws_access_key_id="k", aws_secret_access_key="s")
+    with Stubber(client) as stub:
+        for _ in range(missing):
+            stub.add_client_error("describe_rule", "ResourceNotFoundException")
+        stub.add_response("describe_rule", {"Name": "push", "State": "ENABLED"})
+
+        assert doctor_aws.rule_state(client, "push", ["default", "flywheel-dev"]) == state
