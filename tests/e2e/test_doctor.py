@@ -10,6 +10,7 @@ import pytest
 from botocore.client import BaseClient
 
 from cli.doctor_clients import READS
+from tests.e2e.agents import Told
 from tests.e2e.system import System
 
 pytestmark = pytest.mark.stand_in
@@ -135,3 +136,12 @@ def test_a_model_without_access_is_found(system: System) -> None:
         _, findings = doctor(system, "--only", "models")
 
     assert [title for title in wrong(findings) if title.startswith("model of the agent")]
+
+
+def test_one_small_gate_of_the_incumbent_goes_through_everything(system: System, good: Told) -> None:
+    assert system.gated(good).verdict == "PASS"
+
+    _, findings = doctor(system, "--only", "settings", "--gate", "--gate-timeout", "120")
+
+    found = findings["a small gate of the incumbent"]
+    assert (found["status"], "trials went through everything" in found["detail"]) == ("ok", True), found

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -9,13 +10,17 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from cli import doctor, doctor_aws
+from cli import doctor, doctor_aws, doctor_langfuse
 from cli.doctor_clients import READS, reading_clients
 from cli.doctor_findings import Finding
 from cli.doctor_plan import planned
 from cli.doctor_run import Check, run
 from cli.problems import CommandError
+from flywheel.domain.image_manifest import Finding as Image
+from flywheel.domain.image_manifest import Kind
 from flywheel.errors import AccessDeniedError
+from tests.fakes.langfuse_server import LangfuseServer
+from tests.unit.cli.double_session import DoubleSession
 
 FINE = Finding("wheels", "fine", "ok", "")
 
@@ -168,3 +173,52 @@ def test_a_rule_is_looked_for_on_both_buses(missing: int, state: str) -> None:
         stub.add_response("describe_rule", {"Name": "push", "State": "ENABLED"})
 
         assert doctor_aws.rule_state(client, "push", ["default", "flywheel-dev"]) == state
+
+
+class OneImage:
+    """A registry in which every reference is this."""
+
+    def __init__(self, looked: Image) -> None:
+        self.looked = looked
+        self.asked: list[str] = []
+
+    def look(self, reference: str) -> Image:
+        self.asked.append(reference)
+        return self.looked
+
+    def resolve(self, reference: str) -> Any:
+        raise NotImplementedError(reference)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("runnable", "ok"), ("wrong_platform", "wrong"), ("no_image", "wrong")])
+def test_the_newest_tag_that_asks_for_a_gate_is_looked_at(kind: Kind, status: str) -> None:
+    def pushed(minute: int, *tags: str) -> dict[str, Any]:
+        return {"imageTags": list(tags), "imagePushedAt": datetime(2026, 12, 1, 12, minute, tzinfo=UTC)}
+
+    details = [
+        pushed(1, "v1"),
+        pushed(2, "v2"),
+        pushed(3, "flywheel-release-000001"),
+        pushed(4, f"sha256-{'a' * 64}.sig"),
+    ]
+    registry = OneImage(Image(kind, "is for linux/amd64 and not for linux/arm64"))
+
+    (found,) = doctor_aws.newest_image(
+        stubbed("ecr", ("describe_images", {"imageDetails": details})), registry, "agent"
+    )
+
+    assert (registry.asked, found.status) == (["v2"], status)
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [("4.15.9", "wrong"), ("3.29.0", "wrong"), ("4.16.0", "ok"), ("5.0.0", "ok")]
+)
+def test_a_langfuse_that_is_too_old_is_found(version: str, status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = DoubleSession()
+    api = LangfuseServer().api()
+    monkeypatch.setattr(api, "server_version", lambda: tuple(map(int, version.split("."))))
+    session.__dict__["langfuse_api"] = api
+
+    (found,) = doctor_langfuse.server(session)
+
+    assert (found.status, "update it" in found.mend) == (status, status == "wrong")
