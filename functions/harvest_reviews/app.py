@@ -107,6 +107,7 @@ def emit(summary: HarvestSummary) -> None:
     metrics.add_metric("ReviewsFlagged", MetricUnit.Count, summary.flagged)
     metrics.add_metric("DuplicatesLinked", MetricUnit.Count, states.get("linked", 0))
     metrics.add_metric("ReviewsUnjudged", MetricUnit.Count, summary.unjudged)
+    metrics.add_metric("ReviewsDefective", MetricUnit.Count, len(summary.defects))
     metrics.add_metric("ReviewConflicts", MetricUnit.Count, states.get("conflict", 0))
     if summary.complete:  # of a part of the rows nobody can say how many are open
         metrics.add_metric("ReviewsOpen", MetricUnit.Count, summary.waiting + summary.settling + summary.unjudged)
@@ -135,5 +136,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     counts = {"seen": summary.seen, "waiting": summary.waiting, "settling": summary.settling, **(summary.states or {})}
     if summary.unjudged:
         logger.warning("the judge could not be asked, the next run asks again", reviews=summary.unjudged)
+    for trace_id, error in summary.defects:
+        logger.error("a review could not be harvested: a defect", trace_id=trace_id, error=error)
     logger.info("reviews harvested", run_id=summary.run_id, complete=summary.complete, counts=counts)
     return summary.to_dict()

@@ -581,3 +581,63 @@ def test_an_item_made_by_hand_stops_no_harvest_and_is_named(loop: Loop) -> None:
 
     assert loop.state("t-1") == "harvested"
     assert ["ui-1" in summary.items_left_out[0], "ui-2" in summary.items_left_out[1]] == [True, True]
+
+
+# --- long texts and reviews that break --------------------------------------------------------------------------------
+
+
+def test_a_question_that_is_too_long_is_cut_for_the_item_and_that_is_said() -> None:
+    loop = Loop()
+    loop.flagged("t-1", question="How long are traces kept? " + "0123 " * 19_000 + " a@b.org")
+    loop.run()
+    (item,) = [one for one in loop.cases.active("golden") if one.origin == "production"]
+    assert len(item.question) <= 10_000
+    assert item.metadata["cut"] == {"question": 95_034}
+    row = loop.ledger.rows["t-1"]
+    assert row.harvest is not None
+    assert "question of 95,034 characters" in row.harvest.message
+
+
+def test_a_key_that_the_cut_would_halve_is_redacted_whole() -> None:
+    loop = Loop()
+    loop.flagged("t-1", question="How long are traces kept? " + "x" * 9_950 + " sk-lf-" + "a1B2c3D4" * 8)
+    loop.run()
+    (item,) = [one for one in loop.cases.active("golden") if one.origin == "production"]
+    assert "sk-lf" not in item.question
+
+
+def test_one_review_that_meets_a_defect_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Loop()
+    for name in ("t-1", "t-2", "t-3"):
+        loop.flagged(name, question=f"How long are {name} kept on the plan {name}?")
+    redact = PatternRedactor.redact
+
+    def broken(self: PatternRedactor, texts: Any) -> Any:
+        if "t-2" in texts[0]:
+            raise ValueError("nobody thought of this")
+        return redact(self, texts)
+
+    monkeypatch.setattr(PatternRedactor, "redact", broken)
+    summary = loop.run()
+    assert summary.defects == (("t-2", "ValueError"),)
+    assert {trace for trace, state, _ in summary.outcomes if state == "harvested"} == {"t-1", "t-3"}
+    monkeypatch.undo()
+    assert {trace for trace, _, _ in loop.run().outcomes} == {"t-2"}
+
+
+def test_one_review_that_is_not_answered_holds_up_no_other_and_the_run_is_seen_to_have_failed() -> None:
+    loop = Loop()
+    for name in ("t-1", "t-2", "t-3"):
+        loop.flagged(name, question=f"How long are {name} kept on the plan {name}?")
+    write = loop.cases.write
+
+    def slow(dataset: str, item: GoldenItem, source_trace_id: str) -> None:
+        if source_trace_id == "t-2":
+            raise TransientError("Langfuse does not answer for this one")
+        write(dataset, item, source_trace_id)
+
+    loop.cases.write = slow  # type: ignore[method-assign]
+    with pytest.raises(TransientError):
+        loop.run()
+    assert {one.question[13:16] for one in loop.cases.active("golden") if one.origin == "production"} == {"t-1", "t-3"}
+    assert loop.bus.types.count("GoldenDatasetGrown") == 1

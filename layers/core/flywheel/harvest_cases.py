@@ -1,10 +1,13 @@
 """A finished review and its trace -> what becomes of it, held against the dataset as it is now."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from flywheel.domain.exchange import Turn
 from flywheel.domain.golden import DatasetError, GoldenItem, item_from_langfuse, item_to_langfuse
+from flywheel.domain.golden_check import LONGEST
 from flywheel.domain.golden_item import identity
 from flywheel.domain.harvest import (
     Decision,
@@ -19,9 +22,12 @@ from flywheel.domain.harvest import (
 from flywheel.domain.harvest_settings import HarvestSettings
 from flywheel.domain.live_form import TypedReview
 from flywheel.domain.live_review import LiveReview
+from flywheel.domain.shortening import before_redaction, shortened
 from flywheel.ports import Release, ReleaseStore
 from flywheel.ports.harvest import CaseStore, Likeness, Redactor, TraceContent
 
+# Of the rest of a request, which is for people to look at.
+_CONTEXT = 16_000
 # The releases among which that of a trace is looked for.
 _RELEASES = 100
 
@@ -68,6 +74,10 @@ class Cases:
         stored = self._store.find(self._dataset, case.item_id)
         neighbour = None if stored else self._nearest(case)
         decision = decide_flagged(case, row.harvest, stored, neighbour)
+        if cut := case.metadata.get("cut"):
+            lengths = ", ".join(f"{what} of {length:,} characters" for what, length in cut.items())
+            said = filter(None, [decision.message, f"cut for the item: {lengths}"])
+            decision = replace(decision, message="; ".join(said))
         if decision.effect == "write":
             self._built[row.trace_id] = case
             # After question and facts, so that what is redacted has the same placeholders in it.
@@ -98,8 +108,13 @@ class Cases:
 
     def _case(self, row: LiveReview, review: TypedReview, trace: TraceContent, now: datetime) -> GoldenItem | None:
         context = json.dumps(trace.context, ensure_ascii=False) if trace.context else ""
-        redacted = self._redactor.redact([*_asked(trace), *review.facts, context])
-        question, *others, said = redacted.texts
+        texts = [*_asked(trace), *review.facts, context]
+        limits = [
+            LONGEST["question"], *[LONGEST["turn"]] * len(trace.turns), *[LONGEST["fact"]] * len(review.facts), _CONTEXT
+        ]  # fmt: skip
+        given = [before_redaction(text, limit) for text, limit in zip(texts, limits, strict=True)]
+        redacted = self._redactor.redact(given)
+        question, *others, said = (shortened(text, limit) for text, limit in zip(redacted.texts, limits, strict=True))
         turns = tuple(
             Turn(turn.speaker, text) for turn, text in zip(trace.turns, others[: len(trace.turns)], strict=True)
         )
@@ -112,6 +127,7 @@ class Cases:
             harvested_at=now,
             redacted=redacted.replaced,
             context={"request": said} if said else {},
+            cut=_cut(texts, limits, trace),
         )
         case = golden_case(question, facts, trace.tools, review, source, turns=turns)
         try:
@@ -155,6 +171,13 @@ class Cases:
             if release.since <= moment and (release.until is None or moment < release.until):
                 return release.gate_id
         return None
+
+
+def _cut(texts: Sequence[str], limits: Sequence[int], trace: TraceContent) -> dict[str, int]:
+    """What is longer than an item may hold, and how long it was."""
+    facts = len(texts) - len(trace.turns) - 2
+    names = ["question", *["an earlier turn"] * len(trace.turns), *["a fact"] * facts, "the request"]
+    return {name: len(text) for name, text, limit in zip(names, texts, limits, strict=True) if len(text) > limit}
 
 
 def _asked(trace: TraceContent) -> list[str]:

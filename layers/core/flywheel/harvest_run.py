@@ -62,6 +62,7 @@ class HarvestSummary:
     raced: int = 0
     unjudged: int = 0
     flagged: int = 0
+    defects: tuple[tuple[str, str], ...] = ()
     states: Mapping[str, int] | None = None
     outcomes: tuple[tuple[str, str, str | None], ...] = ()
     announced: tuple[str, ...] = ()
@@ -128,6 +129,8 @@ class HarvestRun:
         if summary.outcomes or summary.announced:
             parts.objects.put(f"harvest/{run_id}.json", body)
         parts.objects.put(LATEST_RUN, body)
+        if tally.trouble is not None:  # the others are harvested; this one is seen to have failed, and tried again
+            raise tally.trouble
         return summary
 
     def _harvester(self, settings: HarvestSettings) -> tuple[Harvester, Effects]:
@@ -180,6 +183,7 @@ class HarvestRun:
             closed=tally.closed,
             raced=tally.raced,
             unjudged=tally.unjudged,
+            defects=tuple(tally.defects),
             flagged=tally.flagged,
             states=tally.states,
             outcomes=tuple(tally.outcomes),

@@ -9,7 +9,7 @@ from itertools import batched
 from flywheel.domain.harvest_settings import HarvestSettings
 from flywheel.domain.live_form import SaidComment, SaidScore, TypedReview, read_review
 from flywheel.domain.live_review import Harvest, HarvestState, LiveReview
-from flywheel.errors import ConflictError
+from flywheel.errors import ConflictError, FlywheelError, TransientError
 from flywheel.harvest_agreement import Pairs, pairs_of
 from flywheel.harvest_decisions import Decisions
 from flywheel.harvest_effects import Effects
@@ -18,6 +18,8 @@ from flywheel.ports.harvest import HarvestNotes, LiveReviews, Look, TraceContent
 
 # Scores are read for so many traces at once.
 _ROWS_AT_ONCE = 100
+# So many reviews after each other that meet an outage are an outage.
+_IN_A_ROW = 3
 
 
 @dataclass(slots=True)
@@ -35,6 +37,9 @@ class Tally:
     outcomes: list[tuple[str, str, str | None]] = field(default_factory=list)
     pairs: dict[str, Pairs] = field(default_factory=dict)
     complete: bool = True
+    trouble: TransientError | None = None
+    failing: int = 0
+    defects: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def states(self) -> Mapping[str, int]:
@@ -100,8 +105,26 @@ class Harvester:
                 if not may_go_on():
                     tally.complete = False
                     break
-                self._look_at(row, chunk, looks, tally, dry_run=dry_run)
+                self._look_safely(row, chunk, looks, tally, dry_run=dry_run)
         return tally
+
+    def _look_safely(
+        self, row: LiveReview, chunk: _Chunk, looks: Mapping[str, Look], tally: Tally, *, dry_run: bool
+    ) -> None:
+        """One review that cannot be carried out holds up no other; where several in a row fail, something is down."""
+        try:
+            self._look_at(row, chunk, looks, tally, dry_run=dry_run)
+        except TransientError as error:
+            tally.trouble = error
+            tally.failing += 1
+            if tally.failing >= _IN_A_ROW:
+                raise
+        except FlywheelError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a text that nobody thought of must not stop the harvest of the others
+            tally.defects.append((row.trace_id, type(error).__name__))
+        else:
+            tally.failing = 0
 
     def _read(
         self,

@@ -10,7 +10,8 @@ from flywheel.domain.exchange import Asked, Turn, read_history, read_question
 from flywheel.domain.golden_item import CHAT_HISTORY, SLICES, GoldenItem, question_id
 from flywheel.domain.json_words import kind, shown
 
-_LONGEST = {
+# Characters of each text of an item at most.
+LONGEST = {
     "id": 200,
     "question": 10_000,
     "turn": 10_000,
@@ -168,8 +169,8 @@ class ItemCheck:
             self._wrong(place, f"is {kind(value)}; expected text")
         elif not value.strip():
             self._wrong(place, f"the {what} is empty")
-        elif len(value) > _LONGEST[what]:
-            self._wrong(place, f"the {what} has {len(value)} characters; at most {_LONGEST[what]} are allowed")
+        elif len(value) > LONGEST[what]:
+            self._wrong(place, f"the {what} has {len(value)} characters; at most {LONGEST[what]} are allowed")
         elif _CONTROL.search(value) or _SURROGATE.search(value):
             self._wrong(place, f"the {what} has a control character or half a character: the file is damaged")
         else:

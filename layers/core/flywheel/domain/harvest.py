@@ -71,6 +71,7 @@ class Provenance:
     harvested_at: datetime
     redacted: Sequence[Mapping[str, Any]] = ()
     context: Mapping[str, Any] = field(default_factory=dict)
+    cut: Mapping[str, int] = field(default_factory=dict)
 
 
 def case_id(trace_id: str) -> str:
@@ -129,6 +130,8 @@ def golden_case(
         CONTENT_HASH: content_hash(item),
         "redacted": [dict(entry) for entry in source.redacted],
     }
+    if source.cut:
+        metadata["cut"] = dict(source.cut)
     if source.context:
         metadata["context"] = dict(source.context)
     return replace(item, metadata=metadata)
