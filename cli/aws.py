@@ -92,6 +92,21 @@ class StepFunctionsExecutions:
                 return str(entered["name"])
         return None
 
+    def failed_at(self, execution_arn: str) -> tuple[str, str] | None:
+        entered: dict[int, str] = {}  # by event: the state that it belongs to
+        found: tuple[str, str] | None = None
+        with translated("states:GetExecutionHistory"):
+            pages = self._client.get_paginator("get_execution_history")
+            for page in pages.paginate(executionArn=execution_arn, includeExecutionData=False):
+                for event in sorted(page["events"], key=lambda e: e["id"]):
+                    details = event.get("stateEnteredEventDetails")
+                    state = str(details["name"]) if details else entered.get(event.get("previousEventId", 0), "")
+                    entered[event["id"]] = state
+                    failed = event.get("taskFailedEventDetails") or event.get("taskTimedOutEventDetails")
+                    if failed and state:
+                        found = state, str(failed.get("error", ""))
+        return found
+
     def stop(self, execution_arn: str, cause: str) -> None:
         with translated("states:StopExecution"):
             self._client.stop_execution(executionArn=execution_arn, error="StoppedByHand", cause=cause)

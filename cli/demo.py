@@ -16,6 +16,7 @@ from rich.markup import escape
 from cli.demo_loop import Loop
 from cli.demo_pushes import FOLDER, Pushed
 from cli.problems import EXIT_ERROR, CommandError
+from flywheel.errors import FlywheelError
 
 if TYPE_CHECKING:
     from cli.demo_loop import Say
@@ -139,7 +140,11 @@ def _examine(session: "Session", say: "Say") -> None:
     """What the doctor finds wrong, and how much is in order; the demo goes on all the same."""
     from cli import doctor  # noqa: PLC0415
 
-    findings, _ = doctor.examine(session)
+    try:
+        findings, _ = doctor.examine(session)
+    except FlywheelError as error:
+        say(f"doctor: it could not look: {error}")
+        return
     for found in findings:
         if found.status == "wrong":
             say(f"doctor: {found.title}: {found.detail}; {found.mend}")

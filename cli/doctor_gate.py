@@ -42,11 +42,25 @@ def send(session: "Session", *, timeout_s: float, show: Callable[[str], None]) -
         row = gate_watch.follow(session, asked.gate_id, timeout_s=timeout_s, show=show)
     except CommandError as error:
         return Finding(GROUP, title, "wrong", str(error), _mend(asked.gate_id))
-    return ended(title, row, ProgressReader(session.objects, row.gate_id).read())
+    failed = session.executions.failed_at(row.execution_arn)
+    return ended(title, row, ProgressReader(session.objects, row.gate_id).read(), failed, session.facts.environment)
 
 
-def ended(title: str, row: "GateRow", seen: Progress) -> Finding:
-    """What the end of the gate says of everything on its way."""
+def ended(
+    title: str, row: "GateRow", seen: Progress, failed: tuple[str, str] | None = None, environment: str = "dev"
+) -> Finding:
+    """What the end of the gate says of everything on its way; `failed`: state and error of its last failed call."""
+    finding = _judged(title, row, seen)
+    if finding.status != "wrong" or failed is None:
+        return finding
+    state, error = failed
+    function = state.lower().replace(" ", "_")
+    group = f"/aws/lambda/flywheel-{environment}-{function.replace('_', '-')}"
+    logs = f"flywheel gate show {row.gate_id} says more; the traceback is in the log group {group}"
+    return Finding(GROUP, title, "wrong", f"it broke at {state} ({function}): {error}. {finding.detail}", logs)
+
+
+def _judged(title: str, row: "GateRow", seen: Progress) -> Finding:
     if row.refused:
         said = f"refused at Plan Gate: {'; '.join(row.refused)}"
         return Finding(GROUP, title, "wrong", said, _mend(row.gate_id))

@@ -24,6 +24,10 @@ class Executions(Protocol):
         """Name of the state entered last; None when none was."""
         ...
 
+    def failed_at(self, execution_arn: str) -> tuple[str, str] | None:
+        """State and error name of the last call that failed; None when none did."""
+        ...
+
     def stop(self, execution_arn: str, cause: str) -> None:
         """Stop it where it is; one that has ended stays as it is."""
         ...

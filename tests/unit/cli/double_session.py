@@ -95,6 +95,7 @@ class ScriptedExecutions:
         self.status_now = "RUNNING"
         self.state_now: str | None = "Evaluate Wave"
         self.failures = 0
+        self.failed_call: tuple[str, str] | None = None
         self.started: list[tuple[str, str, str]] = []
         self.stopped: list[tuple[str, str]] = []
 
@@ -110,6 +111,9 @@ class ScriptedExecutions:
 
     def state(self, execution_arn: str) -> str | None:
         return self.state_now
+
+    def failed_at(self, execution_arn: str) -> tuple[str, str] | None:
+        return self.failed_call
 
     def stop(self, execution_arn: str, cause: str) -> None:
         self.stopped.append((execution_arn, cause))

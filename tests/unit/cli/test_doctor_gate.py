@@ -70,3 +70,15 @@ def test_a_gate_is_small_and_promotes_nothing() -> None:
     (sent,) = session.asked.sent
     assert "'item_ids': ['i-1']" in str(sent)
     assert "'promote': False" in str(sent)
+
+
+def test_what_broke_is_named_by_state_function_error_and_log() -> None:
+    found = row("INCONCLUSIVE", "AccessDeniedError")
+    said = doctor_gate.ended("gate", found, Progress(), ("Deploy Candidate", "AccessDeniedError"), "tst")
+
+    assert said.status == "wrong"
+    assert "it broke at Deploy Candidate (deploy_candidate): AccessDeniedError" in said.detail
+    assert "/aws/lambda/flywheel-tst-deploy-candidate" in said.mend
+    assert "flywheel gate show g-1" in said.mend
+    # A call that failed and was repeated with success is no break.
+    assert doctor_gate.ended("gate", row("PASS"), Progress(trials=6, done=6), ("Plan Gate", "x")).status == "ok"
