@@ -27,7 +27,7 @@ class ProductionEndpoint:
     """One named endpoint. Whoever moves it holds the right to promote."""
 
     def __init__(self, name: str, runtimes: RuntimeControl, releases: ReleaseStore, clock: Clock) -> None:
-        self._name = name
+        self.name = name
         self._runtimes = runtimes
         self._releases = releases
         self._clock = clock
@@ -39,22 +39,22 @@ class ProductionEndpoint:
             TransientError: the endpoint is just changing.
             ConflictError: the endpoint cannot take that version.
         """
-        endpoint = self._runtimes.endpoint(runtime_id, self._name)
+        endpoint = self._runtimes.endpoint(runtime_id, self.name)
         if endpoint is None or endpoint.target_version != version:
             self._move(runtime_id, version, move_token)
-            endpoint = self._runtimes.endpoint(runtime_id, self._name)
+            endpoint = self._runtimes.endpoint(runtime_id, self.name)
         if endpoint is not None and endpoint.status in ("CREATE_FAILED", "UPDATE_FAILED"):
-            raise ConflictError(f"endpoint {self._name}: {endpoint.status}: {endpoint.failure_reason[:500]}")
+            raise ConflictError(f"endpoint {self.name}: {endpoint.status}: {endpoint.failure_reason[:500]}")
         return endpoint is not None and endpoint.status == "READY" and endpoint.live_version == version
 
     def moved_by_hand(self, runtime_id: str, version: str) -> str | None:
         """In words what the endpoint serves when it is not at `version`, where the record says that it is."""
-        endpoint = self._runtimes.endpoint(runtime_id, self._name)
+        endpoint = self._runtimes.endpoint(runtime_id, self.name)
         if endpoint is None:
-            return f"the endpoint {self._name} of {runtime_id} is gone"
+            return f"the endpoint {self.name} of {runtime_id} is gone"
         if version in (endpoint.target_version, endpoint.live_version):
             return None
-        return f"the endpoint {self._name} of {runtime_id} serves version {endpoint.live_version}, not {version}"
+        return f"the endpoint {self.name} of {runtime_id} serves version {endpoint.live_version}, not {version}"
 
     def serves(self, progress: Promotion | None) -> tuple[str, str] | None:
         """Runtime and version of a promotion that had come to the move, when the endpoint serves just that.
@@ -64,11 +64,11 @@ class ProductionEndpoint:
         """
         if progress is None or progress.step != "moving" or not progress.runtime_id or not progress.version:
             return None
-        endpoint = self._runtimes.endpoint(progress.runtime_id, self._name)
+        endpoint = self._runtimes.endpoint(progress.runtime_id, self.name)
         if endpoint is None or endpoint.target_version != progress.version:
             return None
         if endpoint.status in ("CREATING", "UPDATING"):
-            raise TransientError(f"endpoint {self._name} is moving to version {progress.version}")
+            raise TransientError(f"endpoint {self.name} is moving to version {progress.version}")
         arrived = endpoint.status == "READY" and endpoint.live_version == progress.version
         return (progress.runtime_id, progress.version) if arrived else None
 
@@ -90,7 +90,7 @@ class ProductionEndpoint:
         if progress is not None and moved and not committed and not others:
             runtime_id, version = progress.runtime_id, progress.version
             back = head.release.runtime_version if head.release else progress.previous_version
-            endpoint = self._runtimes.endpoint(runtime_id, self._name) if runtime_id else None
+            endpoint = self._runtimes.endpoint(runtime_id, self.name) if runtime_id else None
             if (
                 runtime_id
                 and version
@@ -103,9 +103,9 @@ class ProductionEndpoint:
 
     def _move(self, runtime_id: str, version: str, move_token: str) -> None:
         try:
-            self._runtimes.move_endpoint(runtime_id, self._name, version, move_token)
+            self._runtimes.move_endpoint(runtime_id, self.name, version, move_token)
         except ConflictError as error:
-            raise TransientError(f"endpoint {self._name} is changing: {error}") from error
+            raise TransientError(f"endpoint {self.name} is changing: {error}") from error
 
 
 def version_trouble(runtime: Runtime) -> tuple[str, str]:

@@ -15,7 +15,6 @@ from flywheel.errors import (
     ConflictError,
     InvalidRequestError,
     NotFoundError,
-    PromotionRefusedError,
     TransientError,
 )
 from flywheel.events import PromoteReply
@@ -36,6 +35,7 @@ from flywheel.ports import (
     Settlement,
 )
 from flywheel.production import ProductionEndpoint, version_trouble
+from flywheel.promotion_checks import RefusedPromotionError, check_image, moved_by_hand
 from flywheel.release_record import ReleaseRecord
 from flywheel.runtimes import Surroundings, production_spec, token
 from flywheel.smoke_test import smoke_test
@@ -56,15 +56,6 @@ class PromotionSettings:
     endpoint_name: str
     ready_timeout: timedelta
     lease: timedelta = timedelta(minutes=10)
-
-
-class RefusedPromotionError(PromotionRefusedError):
-    """With the code that goes on record; outside of this package it is its base."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
 
 
 class Promoter:
@@ -154,7 +145,7 @@ class Promoter:
             # Its time of beginning is what the time limit counts from, and part of what a repeated call says again.
             self._note(plan, progress)
         head = self._releases.head().release
-        if head is not None and progress.step == "acquired" and (why := self._moved_by_hand(head)):
+        if head is not None and progress.step == "acquired" and (why := moved_by_hand(self._production, head)):
             raise RefusedPromotionError("endpoint_moved", why)
         if head is not None and head.candidate.candidate_id == plan.arms[0].candidate.candidate_id:
             return self._unchanged(plan, head, progress)
@@ -166,7 +157,7 @@ class Promoter:
     def _step(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
         """Take every step that does not have to be waited for."""
         if progress.step == "acquired":
-            self._image_is_there(plan)
+            check_image(self._images, plan)
             made = self._make_version(plan, progress)
             if made is None:
                 return _later()
@@ -184,36 +175,15 @@ class Promoter:
             progress = self._note(plan, replace(progress, step="moving"))
         return self._go_live(plan, progress)
 
-    def _image_is_there(self, plan: GatePlan) -> None:
-        """Whether what was tested can still be pulled: found out before production is touched."""
-        digest = plan.arms[0].candidate.image_digest
-        try:
-            found = self._images.look(digest)
-        except NotFoundError:
-            why = f"the repository has no image {digest} any more: push it again, its gate starts by itself"
-            raise RefusedPromotionError("image_deleted", why) from None
-        if found.kind != "runnable":
-            raise RefusedPromotionError("image_deleted", f"the image {digest} {found.reason}: push it again")
-
-    def _moved_by_hand(self, head: Release) -> str | None:
-        """Why nothing is moved while the endpoint is not where the record has it; None while it is."""
-        found = self._production.moved_by_hand(head.runtime_id, head.runtime_version)
-        if found is None:
-            return None
-        return (
-            f"{found}, which is release {head.release_no} on record. Somebody moved it by hand: CloudTrail says who "
-            "(UpdateAgentRuntimeEndpoint). Put it back, then start the gate again: aws bedrock-agentcore-control "
-            f"update-agent-runtime-endpoint --agent-runtime-id {head.runtime_id} --endpoint-name "
-            f"{self._settings.endpoint_name} --agent-runtime-version {head.runtime_version}"
-        )
-
     def _go_live(self, plan: GatePlan, progress: Promotion) -> PromoteReply:
         runtime_id, version = _version(progress)
         before = self._runtimes.endpoint(runtime_id, self._settings.endpoint_name)
         head = self._releases.head().release
         ours = (version, progress.previous_version)
         if head is not None and (before is None or before.target_version not in ours):
-            raise RefusedPromotionError("endpoint_moved", self._moved_by_hand(head) or "the endpoint was moved by hand")
+            raise RefusedPromotionError(
+                "endpoint_moved", moved_by_hand(self._production, head) or "it was moved by hand"
+            )
         try:
             if not self._production.is_on(runtime_id, version, token("live", plan.gate_id, version)):
                 return _later()

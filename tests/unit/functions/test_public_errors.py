@@ -25,7 +25,7 @@ from flywheel.errors import (
     TransientError,
 )
 from flywheel.planning_inputs import RefusedError
-from flywheel.promotion import RefusedPromotionError
+from flywheel.promotion_checks import RefusedPromotionError
 from flywheel.public_errors import PUBLIC, public_error
 from tests.fakes.world import OTHER_DIGEST, World
 from tests.unit.functions.test_handlers import Context, entry
