@@ -184,7 +184,10 @@ class System:
     def ended(self, gate_id: str, timeout_s: float = 120.0) -> GateRow:
         def look() -> GateRow | None:
             row = self.gates.get(gate_id)
-            return row if row is not None and row.status == "ended" and row.report_key else None
+            if row is None or row.status != "ended":
+                return None
+            # A push that gave way to a newer one before its plan was made has nothing to report on.
+            return row if row.report_key or "superseded" in row.refused else None
 
         return wait_for(f"the end of gate {gate_id}", look, timeout_s)
 

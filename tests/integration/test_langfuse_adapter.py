@@ -12,14 +12,14 @@ import httpx
 import pytest
 
 from flywheel.adapters.experiment_spans import LangfuseSpanSink
-from flywheel.adapters.langfuse import LangfuseAccessError, LangfuseApi, LangfuseCredentials
+from flywheel.adapters.langfuse import LangfuseApi, LangfuseCredentials
 from flywheel.adapters.langfuse_datasets import LangfuseDatasetStore
 from flywheel.adapters.langfuse_experiments import LangfuseExperimentReader
 from flywheel.adapters.langfuse_prompts import LangfusePromptLabels, LangfusePromptStore
 from flywheel.adapters.langfuse_scores import LangfuseScoreStore
 from flywheel.domain.golden import GoldenItem
 from flywheel.domain.outcome import FactScore, TrialError, TrialKey, TrialRecord
-from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError, TransientError
+from flywheel.errors import ConflictError, InvalidRequestError, LangfuseAccessError, NotFoundError, TransientError
 from flywheel.evaluation import identity
 from flywheel.evaluation.delivery import Delivery, Finished
 from flywheel.evaluation.ports import Score

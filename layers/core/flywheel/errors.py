@@ -24,6 +24,10 @@ class AccessDeniedError(InvalidRequestError):
     """The keys are wrong, or not meant for this: every other call with them would fail the same way."""
 
 
+class LangfuseAccessError(AccessDeniedError):
+    """Langfuse answered 401 or 403."""
+
+
 class NotFoundError(FlywheelError):
     """The named thing does not exist."""
 

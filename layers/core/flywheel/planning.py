@@ -108,10 +108,7 @@ class Planner:
         if row.refused:
             return PlanReply(action="refused", gate_id=trigger.gate_id), ", ".join(row.refused)
         try:
-            if trigger.promote and trigger.item_ids is None and trigger.dataset is None:
-                # Before anything is read or counted: in a storm of pushes the older ones give way at no cost.
-                mine = GateRequest(trigger.gate_id, trigger.requested_at, trigger.event_id)
-                self._not_superseded(mine, self._releases.newest_request())
+            self._give_way(trigger)
             plan = self._evidence.planned(trigger.gate_id)
             if plan is None:
                 plan, stored = self._make_plan(trigger)
@@ -129,6 +126,18 @@ class Planner:
             return PlanReply(action="refused", gate_id=trigger.gate_id), str(refused)
         said = [f"{len(plan.items)} items", f"{len(plan.arms)} arms", *(f"stored {arm.arm}" for arm in plan.stored)]
         return self._reply(plan), ", ".join(said + [note.code for note in plan.notes])
+
+    def _give_way(self, trigger: GateTrigger) -> None:
+        """Before anything is read or counted: in a storm of pushes the older ones give way at no cost.
+
+        Those of one second are told apart later, when the plan says whether they promote at all.
+        """
+        if not trigger.promote or trigger.item_ids is not None or trigger.dataset is not None:
+            return
+        mine = GateRequest(trigger.gate_id, trigger.requested_at, trigger.event_id)
+        newest = self._releases.newest_request()
+        if newest is not None and newest.requested_at > mine.requested_at:
+            self._not_superseded(mine, newest)
 
     def _nothing_to_judge(self, trigger: GateTrigger) -> str | None:
         if trigger.source == DATASET_GROWN and self._releases.head().release is None:

@@ -2,8 +2,8 @@ import base64
 
 import pytest
 
-from flywheel.adapters.langfuse import LangfuseAccessError, LangfuseCredentials, Reply, credentials, segment
-from flywheel.errors import ConflictError, InvalidRequestError, NotFoundError, TransientError
+from flywheel.adapters.langfuse import LangfuseCredentials, Reply, credentials, segment
+from flywheel.errors import ConflictError, InvalidRequestError, LangfuseAccessError, NotFoundError, TransientError
 from tests.unit.adapters.langfuse_double import CREDENTIALS, SECRET, answer, scripted
 
 

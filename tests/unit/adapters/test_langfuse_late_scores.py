@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from flywheel.adapters.langfuse import LangfuseAccessError, Reply
+from flywheel.adapters.langfuse import Reply
 from flywheel.adapters.langfuse_late_scores import LangfuseLateScores
+from flywheel.errors import LangfuseAccessError
 from tests.unit.adapters.langfuse_double import Answer, FakeLangfuse, Request, answer
 
 

@@ -3,9 +3,8 @@ from typing import Any
 
 import pytest
 
-from flywheel.adapters.langfuse import LangfuseAccessError
 from flywheel.adapters.langfuse_scores import LangfuseScoreStore
-from flywheel.errors import TransientError
+from flywheel.errors import LangfuseAccessError, TransientError
 from flywheel.evaluation.ports import Score
 from tests.unit.adapters.langfuse_double import Answer, FakeLangfuse, Request, answer, scripted
 

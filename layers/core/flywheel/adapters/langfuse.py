@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 import urllib3
 
-from flywheel.errors import AccessDeniedError, ConflictError, InvalidRequestError, NotFoundError, TransientError
+from flywheel.errors import ConflictError, InvalidRequestError, LangfuseAccessError, NotFoundError, TransientError
 
 type Query = Sequence[tuple[str, str | int]]
 
@@ -26,10 +26,6 @@ _FIRST_BACKOFF_S = 0.25
 _LONGEST_BACKOFF_S = 8.0
 _MESSAGE_LIMIT = 500
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
-
-
-class LangfuseAccessError(AccessDeniedError):
-    """Langfuse answered 401 or 403."""
 
 
 class LangfuseTooMuchError(InvalidRequestError):

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from typing import Any, Final
 
-from flywheel.adapters.langfuse import LangfuseAccessError, LangfuseApi, json_bytes
-from flywheel.errors import InvalidRequestError, TransientError
+from flywheel.adapters.langfuse import LangfuseApi, json_bytes
+from flywheel.errors import InvalidRequestError, LangfuseAccessError, TransientError
 from flywheel.evaluation.ports import Posted, Score
 
 # The first server that takes an array of scores; older ones take one object only.

@@ -151,6 +151,10 @@ _WORDINGS = {
         "Langfuse does not accept our keys",
         "Correct the SSM parameters LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, then start the gate again.",
     ),
+    "AccessDeniedError": Wording(
+        "Access was denied", "A role lacks what the message names: `flywheel doctor` says which action, and its mend."
+    ),
+    "InternalError": Wording("A defect of flywheel", "The function's log has its traceback: report it."),
     "TransientError": Wording("A service did not answer", _RUN_AGAIN),
     "InvalidRequestError": Wording("What was asked for cannot be read", "Read the message, correct it, ask again."),
     "execution_aborted": Wording("The gate was stopped", _RUN_AGAIN),
