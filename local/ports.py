@@ -1,6 +1,7 @@
 """Ports of 127.0.0.1 for the local stack: configured ones, else those of last time, else free ones."""
 
 import os
+import random
 import re
 import socket
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,9 @@ from local.errors import LocalStackError
 
 NAMES = ("aws", "agentcore", "langfuse", "model", "mcp")
 _LOWEST, _HIGHEST = 1024, 65535
+_QUIET = (20_000, 32_000)
+_TRIES = 200
+_random = random.SystemRandom()
 _DIGITS = re.compile(r"[0-9]{1,5}")
 
 
@@ -80,9 +84,24 @@ def choose_ports(names: Iterable[str], asked: Mapping[str, int], before: Mapping
 
 
 def _bound(avoided: set[int]) -> socket.socket:
-    while True:
+    """A free port that no outgoing connection gets in the moment between its choice and its use.
+
+    Connections get ports from 32768 on (Linux) or 49152 (others): one of those, chosen here, is taken now and then.
+
+    Raises:
+        LocalStackError: there is none.
+    """
+    for _ in range(_TRIES):
+        port = _random.randint(*_QUIET)
         probe = socket.socket()
-        probe.bind(("127.0.0.1", 0))
-        if probe.getsockname()[1] not in avoided:
+        try:
+            if port in avoided:
+                raise OSError(port)  # noqa: TRY301 - as if somebody had it
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            probe.close()
+        else:
             return probe
-        probe.close()
+    raise LocalStackError(
+        f"no free port of 127.0.0.1 was found between {_QUIET[0]} and {_QUIET[1]}: choose with --port"
+    )
