@@ -4,9 +4,11 @@ Each journey is walked again and again, killed once at its first, second, third 
 took place, until it comes to its end without meeting the kill. After each walk the invariant of the journey holds.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,10 +16,13 @@ import pytest
 from flywheel.errors import PromotionRefusedError
 from flywheel.events import ExecutionEnded, Failure
 from flywheel.rollback import Rollback, plan_rollback
-from tests.fakes.clock import FixedClock
+from tests.fakes.clock import NOON, FixedClock
+from tests.fakes.harvest import Fuse, Killed
 from tests.fakes.killing import Guarded, Killer, Moment, ProcessKilled
 from tests.fakes.prompts import InMemoryPromptLabels
 from tests.fakes.world import OTHER_DIGEST, World, requested_event
+from tests.live_world import LiveWorld, head
+from tests.unit.test_harvesting import calls_of_a_run, end_state, eventful
 
 EFFECTS: dict[str, tuple[str, ...]] = {
     "runtimes": ("create", "update", "delete", "move_endpoint"),
@@ -247,6 +252,71 @@ def test_a_refused_promotion_that_is_killed_anywhere_leaves_production_as_it_was
                 break
         else:
             raise AssertionError("the walk does not end")
+
+
+SAMPLING: dict[str, tuple[str, ...]] = {
+    "queue": ("ensure", "add"),
+    "ledger": ("claim", "let_go", "settle"),
+    "store": ("begin", "note_window", "narrow", "close", "let_go"),
+    "objects": ("create", "put"),
+    "scores": ("post",),
+    "bus": ("publish",),
+}
+
+
+def sampled(killer: Killer) -> LiveWorld:
+    """A window of traffic, looked at by a run that is killed, and then by the next ones."""
+    here = LiveWorld(settings='{"review_budget_per_day": 10}')
+    for number in range(50):
+        here.traces.add(head(number, NOON - timedelta(seconds=120 + number)))
+    whole = {name: getattr(here, name) for name in SAMPLING}
+    for name, effects in SAMPLING.items():
+        setattr(here, name, Guarded(whole[name], effects, killer, name))
+    with suppress(ProcessKilled):
+        here.run("first")
+    for name, part in whole.items():
+        setattr(here, name, part)
+    for later in ("second", "third"):
+        here.clock.advance(900)  # the next schedule: whoever was killed holds nothing any more
+        here.run(later)
+    return here
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_queueing_that_is_killed_anywhere_asks_for_each_review_once(moment: Moment) -> None:
+    for at in range(1, MOST):
+        killer = Killer(at, moment)
+        here = sampled(killer)
+        # A window that was not fixed yet may be drawn later and larger; what was drawn once is what is asked for.
+        drawn = [one["trace_id"] for draw in draws(here) for one in draw["drawn"]]
+        assert drawn
+        assert sorted(here.queued()) == sorted(drawn), killer.effects
+        assert len(drawn) == len(set(drawn)) <= 10
+        assert all(row.queued_at is not None for row in here.ledger.open())
+        told = [detail["run_id"] for kind, detail in here.bus.events if kind == "TracesSampled" and detail["queued"]]
+        assert set(told) == {draw["run_id"] for draw in draws(here) if draw["drawn"]}
+        if not killer.killed:
+            return
+    raise AssertionError("the walk does not end")
+
+
+def draws(here: LiveWorld) -> list[dict[str, Any]]:
+    """The draws on record."""
+    found = [json.loads(here.objects.read(key)) for key in here.objects.keys("sampling/") if "/seen/" not in key]
+    return [one for one in found if "drawn" in one]
+
+
+def test_a_harvest_that_is_killed_anywhere_writes_each_item_once() -> None:
+    """Every call of a run, effects and reads, as `tests/unit/test_harvesting.py` walks it, for outages too."""
+    undisturbed = eventful()
+    undisturbed.run()
+    for number in range(calls_of_a_run()):
+        loop = eventful()
+        with pytest.raises(Killed):
+            loop.run(Fuse(number, Killed))
+        loop.notes.holder = None  # its right has run out
+        loop.run()
+        assert end_state(loop) == end_state(undisturbed), number
 
 
 def test_the_harness_kills_what_it_says() -> None:

@@ -187,7 +187,7 @@ class OneImage:
         return self.looked
 
     def resolve(self, reference: str) -> Any:
-        raise NotImplementedError(reference)
+        raise AssertionError(f"{reference} is looked at, not resolved")
 
 
 @pytest.mark.parametrize(("kind", "status"), [("runnable", "ok"), ("wrong_platform", "wrong"), ("no_image", "wrong")])
