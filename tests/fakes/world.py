@@ -31,6 +31,7 @@ from flywheel.pushed_images import Ignored, PushedImages
 from flywheel.reconciling import PushReconciler
 from flywheel.retirement import Retirer
 from flywheel.reviewing import Reviewing
+from flywheel.rollback import Rollback
 from flywheel.runtimes import Surroundings, production_spec
 from flywheel.sweep import Sweeper
 from tests.fakes.clock import FixedClock
@@ -269,6 +270,20 @@ class World:
             label=ProductionLabel(self.labels, self.releases),
             announcer=self.announcer,
             clock=self.clock,
+        )
+
+    def rollback(self, **options: Any) -> Rollback:
+        """`options`: as the command never sets them, for tests of time."""
+        return Rollback(
+            "production",
+            runtimes=self.runtimes,
+            releases=self.releases,
+            bus=self.bus,
+            labels=self.labels,
+            objects=self.objects,
+            clock=self.clock,
+            sleep=lambda _: None,
+            **options,
         )
 
     @property

@@ -12,7 +12,7 @@ from flywheel.domain.plan import dump_plan
 from flywheel.errors import TransientError
 from flywheel.evidence import plan_key
 from flywheel.ports import Head, Release
-from flywheel.rollback import Rollback, plan_rollback
+from flywheel.rollback import plan_rollback
 from tests.fakes.world import AGENT, DIGEST, OTHER_DIGEST, World, ecr_event, requested_event
 
 THIRD_DIGEST = "sha256:" + "c" * 64
@@ -115,34 +115,14 @@ def test_while_production_says_what_the_setting_says_nothing_is_noted(world: Wor
 def test_after_a_rollback_a_push_is_combined_with_what_production_went_back_to(world: World) -> None:
     prompt_promoted(world, 2)
     prompt_promoted(world, 3)
-    rollback = Rollback(
-        "production",
-        runtimes=world.runtimes,
-        releases=world.releases,
-        bus=world.bus,
-        labels=world.labels,
-        objects=world.objects,
-        clock=world.clock,
-        sleep=lambda _: None,
-    )
-    rollback.roll_back(plan_rollback(world.releases), by="me", reason="r")
+    world.rollback().roll_back(plan_rollback(world.releases), by="me", reason="r")
     assert configured(pushed(world)) == ("test.model-1", "docs-agent", 2)
 
 
 def test_after_a_rollback_a_setting_that_was_changed_in_between_counts(world: World) -> None:
     set_agent(world, NEWER)
     world.promote(world.passed(ecr_event("e-2", DIGEST, time="2026-11-23T11:55:00Z"), "arn:2"))
-    rollback = Rollback(
-        "production",
-        runtimes=world.runtimes,
-        releases=world.releases,
-        bus=world.bus,
-        labels=world.labels,
-        objects=world.objects,
-        clock=world.clock,
-        sleep=lambda _: None,
-    )
-    rollback.roll_back(plan_rollback(world.releases), by="me", reason="r")
+    world.rollback().roll_back(plan_rollback(world.releases), by="me", reason="r")
     assert configured(pushed(world, THIRD_DIGEST)) == ("test.model-2", None, None)
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from flywheel.errors import PromotionRefusedError
 from flywheel.events import ExecutionEnded, Failure
-from flywheel.rollback import Rollback, plan_rollback
-from tests.fakes.clock import NOON, FixedClock
+from flywheel.rollback import plan_rollback
+from tests.fakes.clock import NOON
 from tests.fakes.harvest import Fuse, Killed
 from tests.fakes.killing import Guarded, Killer, Moment, ProcessKilled
 from tests.fakes.prompts import InMemoryPromptLabels
@@ -193,19 +193,9 @@ def test_a_rollback_that_is_repeated_where_it_was_killed_happens_once(moment: Mo
         world.bus.events.clear()
         killer = Killer(at, moment)
         guarded(world, killer)
-        clock = FixedClock()
 
-        def roll_back(world: World = world, clock: FixedClock = clock, killer: Killer = killer) -> None:
-            rollback = Rollback(
-                "production",
-                runtimes=world.runtimes,
-                releases=world.releases,
-                bus=world.bus,
-                labels=world.labels,
-                objects=world.objects,
-                clock=world.clock,
-                sleep=clock.advance,
-            )
+        def roll_back(world: World = world, killer: Killer = killer) -> None:
+            rollback = world.rollback()
             current = world.releases.head().release
             assert current is not None
             if current.release_no == 2:

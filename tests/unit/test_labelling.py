@@ -10,7 +10,7 @@ from flywheel.errors import AccessDeniedError, FlywheelError, InvalidRequestErro
 from flywheel.events import ExecutionEnded
 from flywheel.labelling import ProductionLabel
 from flywheel.ports import Head, Promotion, Release
-from flywheel.rollback import Rollback, RolledBack, plan_rollback
+from flywheel.rollback import RolledBack, plan_rollback
 from tests.fakes.clock import NOON
 from tests.fakes.world import World, requested_event
 
@@ -47,18 +47,7 @@ def holder(world: World) -> int | None:
 
 
 def rolled_back(world: World, ticks: Callable[[], float] = lambda: 0.0) -> RolledBack:
-    rollback = Rollback(
-        "production",
-        runtimes=world.runtimes,
-        releases=world.releases,
-        bus=world.bus,
-        labels=world.labels,
-        objects=world.objects,
-        clock=world.clock,
-        sleep=lambda _: None,
-        monotonic=ticks,
-    )
-    return rollback.roll_back(plan_rollback(world.releases), by="me", reason="r")
+    return world.rollback(monotonic=ticks).roll_back(plan_rollback(world.releases), by="me", reason="r")
 
 
 def test_a_prompt_version_that_is_promoted_gets_the_label_after_its_release_is_on_record() -> None:

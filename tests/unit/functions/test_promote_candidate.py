@@ -12,7 +12,7 @@ from flywheel.domain.releases import GateRequest
 from flywheel.errors import NotFoundError, PromotionRefusedError, TransientError
 from flywheel.events import ExecutionEnded
 from flywheel.ports import AgentReply, InvocationFailure, Runtime, RuntimeSpec
-from flywheel.rollback import Rollback, plan_rollback
+from flywheel.rollback import plan_rollback
 from tests.fakes.clock import NOON
 from tests.fakes.runtimes import answered
 from tests.fakes.world import DIGEST, OTHER_DIGEST, World, ecr_event
@@ -387,27 +387,13 @@ def test_a_gate_that_ends_while_it_takes_the_right_to_promote_gives_it_back(monk
 # --- rollback -------------------------------------------------------------------------------------------------------
 
 
-def rollback(world: World, **options: Any) -> Rollback:
-    return Rollback(
-        "production",
-        runtimes=world.runtimes,
-        releases=world.releases,
-        bus=world.bus,
-        labels=world.labels,
-        objects=world.objects,
-        clock=world.clock,
-        sleep=lambda _: None,
-        **options,
-    )
-
-
 def test_a_rollback_moves_production_to_the_release_before_and_says_so() -> None:
     world = World()
     world.in_production()
     world.promote(world.passed())
     plan = plan_rollback(world.releases)
     assert (plan.current.release_no, plan.target.release_no) == (2, 1)
-    release = rollback(world).roll_back(plan, by="me", reason="answers are too long").release
+    release = world.rollback().roll_back(plan, by="me", reason="answers are too long").release
     assert production(world) == OTHER_DIGEST
     assert (release.release_no, release.candidate.image_digest) == (3, OTHER_DIGEST)
     ended = world.releases.release(2)
@@ -420,7 +406,7 @@ def test_a_second_rollback_does_not_go_forward_again() -> None:
     world = World()
     world.in_production()
     world.promote(world.passed())
-    rollback(world).roll_back(plan_rollback(world.releases), by="me", reason="r")
+    world.rollback().roll_back(plan_rollback(world.releases), by="me", reason="r")
     with pytest.raises(NotFoundError, match="no earlier release"):
         plan_rollback(world.releases)
 
@@ -438,7 +424,7 @@ def test_a_rollback_waits_for_nobody_who_is_promoting() -> None:
     now = world.clock.now()
     world.releases.acquire("other", 2, now=now, until=now + timedelta(minutes=5))
     with pytest.raises(PromotionRefusedError, match="other holds"):
-        rollback(world).roll_back(plan, by="me", reason="r")
+        world.rollback().roll_back(plan, by="me", reason="r")
     assert production(world) == DIGEST
 
 
@@ -448,7 +434,7 @@ def test_a_rollback_that_does_not_arrive_is_undone() -> None:
     world.promote(world.passed())
     world.runtimes.lagging_endpoints = {"production"}
     ticks = count(0, 50)
-    undo = rollback(world, monotonic=lambda: float(next(ticks)))
+    undo = world.rollback(monotonic=lambda: float(next(ticks)))
     with pytest.raises(PromotionRefusedError, match=r"did not serve version 1.*may not be back"):
         undo.roll_back(plan_rollback(world.releases), by="me", reason="r")
     world.runtimes.settle("production")
